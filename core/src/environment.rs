@@ -8,8 +8,8 @@ use crate::units::Timestamp;
 pub trait Clock: Send + Sync {
     /// Returns the wall clock's time. It may be wrong by decades, and jump either way at any moment, because people and networks set it.
     fn now(&self) -> Timestamp;
-    /// Returns the boot clock: milliseconds since the device was switched on, including those that it slept. It never decreases or jumps,
-    /// and says nothing about the time for which the device was off.
+    /// Returns the boot clock: milliseconds since the device was switched on, or where the system does not name its boot since the clock was
+    /// opened, including those that the device slept. It never decreases or jumps, and says nothing about the time for which it was off.
     fn boot_ms(&self) -> u64;
     /// Returns an id that stays the same until the device is switched off, if the system has one; otherwise until the process ends. Readings
     /// of the boot clock under one id can be compared.

@@ -171,7 +171,9 @@ impl Error {
             Self::UpdateNeeded { .. } => ErrorCode::IncompatibleVersion,
             Self::Store(store::Error::Full) => ErrorCode::StorageFull,
             Self::Store(store::Error::Denied { .. }) => ErrorCode::StorageDenied,
-            Self::Store(store::Error::Corrupt { .. } | store::Error::Record(_)) => ErrorCode::StorageCorrupt,
+            Self::Store(store::Error::Corrupt { .. } | store::Error::Removed { .. } | store::Error::Record(_)) => {
+                ErrorCode::StorageCorrupt
+            }
             Self::Store(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Store(store::Error::KeyUnavailable { .. }) => ErrorCode::KeyUnavailable,
             Self::Store(store::Error::WrongKey { .. }) => ErrorCode::WrongKey,

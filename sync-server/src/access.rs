@@ -2,16 +2,18 @@
 //!
 //! Each is a decision in the scope of the device that it concerns; the rest of the server only reads the projected rows.
 
+use std::collections::BTreeSet;
+
 use farmtally_core::decisions::{DeviceOrder, Grant, Order, Revocation, Suspension, User};
 use farmtally_core::permission::Role;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::units::{CentreCode, DeviceCode, DeviceId, GrantId, OrganisationId};
 
-use crate::ingest::decide;
+use crate::ingest::{decide, lineage};
 use crate::office::{require_centres, require_phone};
 use crate::storage::Device;
-use crate::users::{NewUser, known_by_name, known_user, require_not_suspended, user_or_new};
+use crate::users::{NamedUser, known_by_name, known_user, require_not_suspended, user_or_new};
 use crate::{Error, Server};
 
 /// A grant as the office sees it.
@@ -49,12 +51,12 @@ impl Server {
     ///
     /// # Errors
     /// [`Error::NotFound`] for a device, [`Error::Invalid`] for a wiped one, the name, a suspended user, a centre, or a grant that is in force
-    /// already; [`Error::Io`], [`Error::Storage`].
+    /// already; [`Error::LikeKnownUser`], [`Error::Io`], [`Error::Storage`].
     pub fn grant<'a>(
         &self,
         organisation: OrganisationId,
         device: DeviceCode,
-        user: impl Into<NewUser<'a>>,
+        user: impl Into<NamedUser<'a>>,
         role: Role,
         centres: &[CentreCode],
     ) -> Result<GrantId, Error> {
@@ -65,13 +67,16 @@ impl Server {
             require_centres(db, centres)?;
             let device = working_device(&db.devices()?, device)?.device_id;
             // A grant usually is for somebody known, so exactly their name names them; an enrolment code usually is for somebody new.
-            let user = match known_by_name(&Reference::load(db.reader())?, &user) {
+            let user = match known_by_name(&Reference::load(db.reader())?, user) {
                 Some(known) => known,
-                None => user_or_new(db, &user, &by, fresh)?,
+                None => user_or_new(db, user, &by, fresh)?,
             };
             require_not_suspended(db, user)?;
             let in_force = decisions::grants_of(db.reader(), device)?;
-            let is_same = |it: &&Grant| it.user_id == user && it.role == role && it.centres == centres;
+            // No list names a centre twice.
+            let has_centres =
+                |it: &Grant| it.centres.len() == centres.len() && it.centres.iter().all(|c| centres.contains(c));
+            let is_same = |it: &&Grant| it.user_id == user && it.role == role && has_centres(it);
             if let Some(known) = in_force.iter().find(is_same) {
                 return Err(Error::invalid("user", format!("the grant {} says the same already", known.grant_id)));
             }
@@ -97,28 +102,36 @@ impl Server {
     }
 
     /// Suspends a user, or lifts that if `is_suspended` is false: on every device on which they were ever granted anything, and for new grants
-    /// and devices, whose codes are refused meanwhile. Returns the number of devices.
+    /// and devices, whose codes are refused meanwhile. Logs nothing on a device where that stands. Returns the number of phones, each of which may
+    /// have been several devices.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Invalid`] for a name of several users, [`Error::Io`], [`Error::Storage`].
-    pub fn suspend(&self, organisation: OrganisationId, user: &str, is_suspended: bool) -> Result<usize, Error> {
-        let by = self.decided_by_operator();
+    pub fn suspend<'a>(
+        &self,
+        organisation: OrganisationId,
+        user: impl Into<NamedUser<'a>>,
+        is_suspended: bool,
+    ) -> Result<usize, Error> {
+        let (user, by) = (user.into(), self.decided_by_operator());
         self.write(organisation, |db| {
             let reference = Reference::load(db.reader())?;
             let user = known_user(&reference, user)?;
             if let Some(known) = reference.user(user).filter(|known| known.is_suspended != is_suspended) {
                 decide(db, &Scope::Organisation, &User { is_suspended, ..known.clone() }, &by)?;
             }
-            let mut concerned = 0;
-            for Device { device_id: device, .. } in db.devices()? {
-                if !decisions::has_grant(db.reader(), user, device)? {
-                    continue;
-                }
-                concerned += 1;
+            // A decision that is the last one now may be followed by one that a phone restores.
+            let is_recovering = db.recovery()?.is_some_and(|it| it.ended_at.is_none());
+            let (devices, granted) = (db.devices()?, decisions::granted(db.reader())?);
+            let mut phones = BTreeSet::new();
+            for (_, device) in granted.into_iter().filter(|(granted, _)| *granted == user) {
+                phones.extend(lineage(&devices, device).last());
                 let suspension = Suspension { user_id: user, device_id: device, is_suspended };
-                decide(db, &Scope::Device(device), &suspension, &by)?;
+                if is_recovering || !decisions::is_last(db.reader(), &suspension)? {
+                    decide(db, &Scope::Device(device), &suspension, &by)?;
+                }
             }
-            Ok(concerned)
+            Ok(phones.len())
         })
     }
 

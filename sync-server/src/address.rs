@@ -6,24 +6,22 @@ use std::io::ErrorKind;
 use std::sync::PoisonError;
 
 use farmtally_core::protocol::{normalize_secure_url, path};
+use farmtally_core::store::file::sync_folder_of;
 
 use crate::files::replace_file;
 use crate::{Error, Server};
-
-const DAMAGED: &str =
-    "it has no address: remove it, and say again with `farmtally-server move-to` where the server moves to";
 
 impl Server {
     /// Returns the address to which this server moves, as phones learn it with each answer; `None` if it does not move.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Unusable`] if the file cannot be read, or has no address.
+    /// [`Error::Io`], [`Error::NoAddress`].
     pub fn moved_to(&self) -> Result<Option<String>, Error> {
-        let path = self.address.display();
-        match std::fs::read_to_string(&self.address) {
+        let path = self.moved_to_file.display();
+        match std::fs::read_to_string(&self.moved_to_file) {
             Ok(text) if normalize_secure_url(&text).is_ok_and(|address| address == text) => Ok(Some(text)),
-            Ok(_) => Err(Error::unusable(&path, DAMAGED)),
-            Err(error) if error.kind() == ErrorKind::InvalidData => Err(Error::unusable(&path, DAMAGED)),
+            Ok(_) => Err(Error::NoAddress { what: path.to_string() }),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(Error::NoAddress { what: path.to_string() }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(&path)(error)),
         }
@@ -45,15 +43,17 @@ impl Server {
     /// # Errors
     /// [`Error::Invalid`] for an address that is not one, or is of HTTP on another machine; [`Error::Io`].
     pub fn move_to(&self, address: Option<&str>) -> Result<Option<String>, Error> {
-        let io = Error::io(&self.address.display());
-        let Some(address) = address else {
-            return match std::fs::remove_file(&self.address) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(io(error)),
-                _ => Ok(None),
-            };
+        let address =
+            address.map(normalize_secure_url).transpose().map_err(|wrong| Error::invalid("address", wrong))?;
+        let file = &self.moved_to_file;
+        let write = || match &address {
+            Some(address) => replace_file(file, address),
+            None => match std::fs::remove_file(file) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed.and_then(|()| sync_folder_of(file)),
+            },
         };
-        let address = normalize_secure_url(address).map_err(|wrong| Error::invalid("address", wrong))?;
-        self.journal.while_locked(|| replace_file(&self.address, &address).map_err(io))?;
-        Ok(Some(address))
+        self.journal.while_locked(|| write().map_err(Error::io(&file.display())))?;
+        Ok(address)
     }
 }

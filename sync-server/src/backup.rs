@@ -14,18 +14,18 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::file::{create_private_folder, private, restrict, sync_folder_of};
 use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
+use crate::copy_id::{COPY_ID, CopyId};
+use crate::files::is_locked;
 use crate::storage::{CopyContent, ReadTransaction, check_control, check_copy, copied_organisations};
 use crate::{Error, Server};
 
 /// Verified copies that must contain an entry before phones may delete it.
 const COPIES: usize = 2;
-/// File with the id of the copy and the time when it was begun. It gets this name last, so a folder without it is not a whole copy.
-const COPY_ID: &str = "copy-id";
-/// File that marks a copy that is not whole yet, locked by the process that makes it; renamed to [`COPY_ID`] at the end.
+/// File that marks a copy that is not complete yet, locked by the process that makes it; renamed to [`COPY_ID`] at the end.
 const INCOMPLETE: &str = "incomplete-copy";
 
 impl Server {
-    /// Copies all data into a new or empty folder, or over the rest of a copy that was broken off, while the server runs. Keys and journal
+    /// Copies all data into a new or empty folder, or over an interrupted copy, while the server runs. Keys and journal
     /// are not copied. The copy counts once it is verified.
     ///
     /// # Errors
@@ -36,10 +36,13 @@ impl Server {
             return Err(Error::unusable(&to.display(), "the copy must not be inside the server's folder"));
         }
         let mut mark = begin_copy(to)?;
-        let end = |()| end_copy(to, &mut mark, &format!("{id} {}\n", begun_at.0)).map_err(Error::io(&to.display()));
+        let end = |()| {
+            let text = CopyId::text(id, begun_at, &databases(to)?, &self.keys.signing)?;
+            end_copy(to, &mut mark, &text).map_err(Error::io(&to.display()))
+        };
         self.storage.copy_to(to).and_then(end).inspect_err(|_failed| {
-            // A whole copy is kept even if its name is perhaps not on the disk; one that is not whole is of no use.
-            if has_copy_id(to).is_ok_and(|is_whole| !is_whole) {
+            // A complete copy is kept even if its name is perhaps not on the disk; one that is not complete is of no use.
+            if has_copy_id(to).is_ok_and(|is_complete| !is_complete) {
                 drop(discard(to));
             }
         })
@@ -51,14 +54,36 @@ impl Server {
     /// # Errors
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
-        let (id, made_at) = read_copy_id(copy)?;
+        let copy_id = read_copy_id(copy)?;
+        let made_at = copy_id.begun_at;
         if made_at > self.environment.clock.now() {
             let reason = "its time is in the future: correct the clock, or make another copy";
             return Err(Error::unusable(&copy.join(COPY_ID).display(), reason));
         }
+        copy_id.require_signed(copy, &self.keys.signing.verifying_key())?;
         if is_inside(copy, &self.folder) {
             return Err(Error::unusable(&copy.display(), "it is the server's own data, not a copy"));
         }
+        let verified = self.check_databases(copy, made_at)?;
+        copy_id.require_tables(copy)?;
+        for (organisation, copied) in &verified {
+            let path = copy.join(format!("{organisation}.db"));
+            self.write(*organisation, |db| {
+                for place in &copied.cursors {
+                    let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
+                    if place.sequence > 0 && known.as_ref() != Some(place) {
+                        let reason = format!("the copy's log of {} differs from this server's", place.scope);
+                        return Err(Error::unusable(&path.display(), reason));
+                    }
+                }
+                db.save_backup(*copy_id.id.as_bytes(), copied)
+            })?;
+        }
+        Ok(verified)
+    }
+
+    /// Checks the databases of a copy, each for itself, and returns the content of those of this server's organisations.
+    fn check_databases(&self, copy: &Path, made_at: Timestamp) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
         let mut verified = Vec::new();
         let listed = copied_organisations(&copy.join("control.db"))?;
         for organisation in self.organisations()? {
@@ -70,16 +95,6 @@ impl Server {
             let copied = check_copy(&path, organisation, made_at)?;
             let devices: Vec<DeviceId> = copied.devices.iter().map(|(device, _)| *device).collect();
             check_control(&copy.join("control.db"), organisation, &devices)?;
-            self.write(organisation, |db| {
-                for place in &copied.cursors {
-                    let known = db.entry(&place.scope, place.sequence)?.map(|entry| entry.cursor);
-                    if place.sequence > 0 && known.as_ref() != Some(place) {
-                        let reason = format!("the copy's log of {} differs from this server's", place.scope);
-                        return Err(Error::unusable(&path.display(), reason));
-                    }
-                }
-                db.save_backup(*id.as_bytes(), &copied)
-            })?;
             verified.push((organisation, copied));
         }
         if verified.is_empty() {
@@ -89,7 +104,7 @@ impl Server {
     }
 }
 
-/// Creates the folder of a copy, or clears it of a copy that was broken off, and marks it. Returns the locked mark.
+/// Creates the folder of a copy, or clears it of an interrupted copy, and marks it. Returns the locked mark.
 fn begin_copy(to: &Path) -> Result<File, Error> {
     let failed = Error::io(&to.display());
     let is_used = || Error::unusable(&to.display(), "the folder exists and is not empty: name a new one");
@@ -105,7 +120,7 @@ fn begin_copy(to: &Path) -> Result<File, Error> {
     drop(restrict(to));
     let file = private(File::options().write(true).create(true).truncate(false)).open(&mark);
     let file = file.map_err(Error::io(&mark.display()))?;
-    if file.try_lock().is_err() || !is_same_file(&file, &mark) {
+    if !is_locked(&mark, file.try_lock())? || !is_same_file(&file, &mark) {
         return Err(Error::unusable(&to.display(), "another backup writes to it: wait until it has ended"));
     }
     // Asked again under the lock: until then another backup may have ended.
@@ -175,20 +190,28 @@ fn parts(copy: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(parts)
 }
 
-/// Deletes all files of a copy that is not whole, except for the mark.
+/// Returns the databases of a copy, ordered by name.
+fn databases(copy: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut databases = parts(copy)?;
+    databases.retain(|path| path.extension() == Some(OsStr::new("db")));
+    databases.sort();
+    Ok(databases)
+}
+
+/// Deletes all files of a copy that is not complete, except for the mark.
 fn clear(copy: &Path) -> Result<(), Error> {
     parts(copy)?.iter().try_for_each(|part| std::fs::remove_file(part).map_err(Error::io(&part.display())))
 }
 
-/// Deletes a copy that is not whole. Its mark comes last: without it, another backup may begin in the folder.
+/// Deletes a copy that is not complete. Its mark comes last: without it, another backup may begin in the folder.
 fn discard(copy: &Path) -> Result<(), Error> {
     clear(copy)?;
     let removed = std::fs::remove_file(copy.join(INCOMPLETE)).and_then(|()| std::fs::remove_dir(copy));
     removed.map_err(Error::io(&copy.display()))
 }
 
-/// Returns the id of a copy and the time when it was begun.
-fn read_copy_id(copy: &Path) -> Result<(DeviceId, Timestamp), Error> {
+/// Reads the `copy-id` of a copy; who signed it is not checked.
+fn read_copy_id(copy: &Path) -> Result<CopyId, Error> {
     let path = copy.join(COPY_ID);
     if copy.join(INCOMPLETE).exists() {
         let reason = format!("not a complete copy of `backup`: it contains `{INCOMPLETE}`");
@@ -203,9 +226,7 @@ fn read_copy_id(copy: &Path) -> Result<(DeviceId, Timestamp), Error> {
         }
         Err(_missing) => return Err(Error::unusable(&copy.display(), "there is no such folder")),
     };
-    let parts = text.strip_suffix('\n').and_then(|line| line.split_once(' '));
-    let read = parts.and_then(|(id, begun_at)| Some((id.parse().ok()?, Timestamp(begun_at.parse().ok()?))));
-    read.ok_or_else(|| Error::unusable(&path.display(), "damaged: make another copy"))
+    CopyId::parse(&text).ok_or_else(|| Error::unusable(&path.display(), "damaged: make another copy"))
 }
 
 /// Returns what both of the newest two verified copies contain, with the time of the older; `None` if there are not two.

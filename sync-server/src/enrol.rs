@@ -2,7 +2,7 @@
 //!
 //! Invariant: a code is redeemed once. The same code with the same key gets the same answer again, so a lost answer does no harm.
 
-use farmtally_core::decisions::{DecidedBy, Grant, Order};
+use farmtally_core::decisions::{DecidedBy, Grant, Order, Suspension};
 use farmtally_core::limits::MAX_TEXT;
 use farmtally_core::protocol::message::{Certificate, EnrolRequest, Enrolment, RekeyRequest};
 use farmtally_core::scope::Scope;
@@ -114,7 +114,8 @@ impl Server {
         })
     }
 
-    /// Enrols a device with an order to rekey again, under a new key and id. The first copy inherits the grants; any other only uploads.
+    /// Enrols a device with an order to rekey again, under a new key and id. The first copy inherits the grants, those of suspended users with
+    /// the suspension; any other only uploads.
     pub(crate) fn rekey(&self, request: &WireRequest) -> Result<Vec<u8>, Error> {
         let now = self.environment.clock.now();
         let (organisation, Device { device_id: old, .. }) = self.authenticate(request, now)?;
@@ -155,7 +156,14 @@ impl Server {
                 ..before
             };
             device.code = self.add_device(db, organisation, &device)?;
-            let grants = if is_first { decisions::grants_of(db.reader(), old)? } else { Vec::new() };
+            let grants = if is_first { decisions::unrevoked_grants_of(db.reader(), old)? } else { Vec::new() };
+            for user_id in decisions::suspended_on(db.reader(), old)? {
+                // Before the grants, so that none of them is in force for a moment.
+                if grants.iter().any(|grant| grant.user_id == user_id) {
+                    let suspension = Suspension { user_id, device_id: fresh, is_suspended: true };
+                    decide(db, &Scope::Device(fresh), &suspension, &DecidedBy::server(now))?;
+                }
+            }
             for grant in grants {
                 let grant = Grant { grant_id: self.environment.new_id(), device_id: fresh, ..grant };
                 decide(db, &Scope::Device(fresh), &grant, &DecidedBy::server(now))?;

@@ -17,6 +17,12 @@ pub enum Error {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// Users have a name like the one of a new user: they may be one person or two.
+    #[error("user: a user has this name: {users}")]
+    LikeKnownUser {
+        /// Their names and ids.
+        users: String,
+    },
     /// The request is not signed by a device that this server knows.
     #[error("unknown device, or invalid or expired signature")]
     Unauthorized,
@@ -40,9 +46,7 @@ pub enum Error {
     #[error(transparent)]
     Parcel(#[from] HandoverError),
     /// A recovery is open: the server has lost data, and nobody has ended the recovery yet.
-    #[error(
-        "a recovery is open: no held change is decided and no phone is enrolled until it is ended (`farmtally-server recovery`)"
-    )]
+    #[error("a recovery is open: no held change is decided and no phone is enrolled until it is ended")]
     Recovering,
     /// A limit of concurrent use is reached.
     Busy {
@@ -67,6 +71,20 @@ pub enum Error {
         what: String,
         /// What is wrong, and what the operator can do.
         reason: String,
+    },
+    /// Data that the server had are not there.
+    #[error("{what}: {reason}: restore it from a copy")]
+    DataMissing {
+        /// Path, as text.
+        what: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The file with the address to which the server moves has none.
+    #[error("{what}: it has no address: remove it")]
+    NoAddress {
+        /// Path, as text.
+        what: String,
     },
     /// This storage does not support the operation.
     Unsupported {
@@ -122,15 +140,16 @@ impl Error {
     /// Returns the stable code of the error.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
+            Self::Invalid { .. } | Self::LikeKnownUser { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Busy { .. } => ErrorCode::RateLimited,
             Self::Incompatible { .. } => ErrorCode::IncompatibleVersion,
             Self::Storage(store::Error::Full) => ErrorCode::StorageFull,
-            Self::Storage(store::Error::Denied { .. }) => ErrorCode::StorageDenied,
-            Self::Storage(store::Error::Corrupt { .. }) => ErrorCode::StorageCorrupt,
+            // A phone keeps what it has and tries again, as with any storage that cannot be written at present.
+            Self::Storage(store::Error::Denied { .. } | store::Error::Removed { .. }) => ErrorCode::StorageDenied,
+            Self::Storage(store::Error::Corrupt { .. }) | Self::DataMissing { .. } => ErrorCode::StorageCorrupt,
             Self::Storage(store::Error::TooNew { .. }) => ErrorCode::StorageTooNew,
             Self::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ErrorCode::StorageFull,
             Self::Unsupported { .. } => ErrorCode::NotAllowed,
@@ -143,6 +162,7 @@ impl Error {
             Self::Storage(_)
             | Self::Io { .. }
             | Self::Unusable { .. }
+            | Self::NoAddress { .. }
             | Self::Page(_)
             | Self::TaskFailed(_)
             | Self::Internal { .. } => ErrorCode::Internal,

@@ -150,7 +150,7 @@ fn router(server: Arc<Server>) -> Router {
     let answered = |path| post(move |server, headers, body| answer(server, path, headers, body));
     Router::new()
         .route("/", get(page))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(health))
         .route(path::ENROL, answered(path::ENROL))
         .route(path::SYNC, answered(path::SYNC))
         .route(path::LIVE, get(live))
@@ -248,6 +248,21 @@ fn carry(answered: WireResponse) -> Response {
     (status, [content_type], answered.body).into_response()
 }
 
+/// Answers `ok` while the server can accept what phones send, as far as it knows without writing.
+async fn health(State(server): State<Arc<Server>>) -> Response {
+    let checked = tokio::task::spawn_blocking(move || server.require_in_place()).await;
+    match checked.unwrap_or_else(|failed| Err(failed.into())) {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => explained(&error),
+    }
+}
+
+/// Refuses a request of a browser or a monitor in words.
+fn explained(error: &Error) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, public_reason(error) + "\n").into_response()
+}
+
 async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>) -> Response {
     let rendered = tokio::task::spawn_blocking(move || server.page(&query)).await;
     let error = match rendered.unwrap_or_else(|failed| Err(failed.into())) {
@@ -255,6 +270,5 @@ async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>)
         Err(error) => error,
     };
     error.log("/");
-    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, public_reason(&error) + "\n").into_response()
+    explained(&error)
 }

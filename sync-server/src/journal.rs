@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
+use farmtally_core::store;
 use farmtally_core::store::file::{create_private_folder, private};
 use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
 
@@ -53,6 +54,17 @@ impl Journal {
     pub(crate) fn append_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(|head| line(&head.name())).collect();
         if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
+    }
+
+    /// Requires that heads of an organisation can be appended. Asked before a commit, which would otherwise be done although it fails.
+    pub(crate) fn require_writable(&self, organisation: OrganisationId) -> Result<(), Error> {
+        let path = self.folder.join(heads_of(organisation));
+        match OpenOptions::new().append(true).open(&path) {
+            Ok(_file) => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&path.display())(error)),
+            Err(_new) if self.folder.is_dir() => Ok(()),
+            Err(_gone) => Err(store::Error::Removed { what: self.folder.display().to_string() }.into()),
+        }
     }
 
     /// Replaces all heads after a known loss: positions beyond them no longer count as acknowledged. `heads` reads them from the database

@@ -34,14 +34,14 @@ impl Keys {
     /// # Errors
     /// [`Error::Io`]; [`Error::Unusable`] if a key is missing or malformed.
     pub(crate) fn open(folder: &Path, environment: &Environment, is_new: bool) -> Result<Self, Error> {
-        create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         for name in ["server.key", "successor.pub"] {
             let path = folder.join(name);
             if !is_new && !path.try_exists().map_err(Error::io(&path.display()))? {
-                let reason = format!("{name} is missing: put it back, no phone believes a new one");
+                let reason = format!("{name} is missing: put it back, phones do not trust a new one");
                 return Err(Error::unusable(&folder.display(), reason));
             }
         }
+        create_private_folder(folder).map_err(Error::io(&folder.display()))?;
         let signing = SigningKey::from_bytes(&secret(&folder.join("server.key"), environment)?);
         let (public, private) = (folder.join("successor.pub"), folder.join("successor.key"));
         if !public.exists() {

@@ -7,6 +7,7 @@
 mod access;
 mod address;
 mod backup;
+mod copy_id;
 mod drafts;
 mod enrol;
 mod error;
@@ -45,7 +46,8 @@ use farmtally_core::units::{DeviceId, OrganisationId, Timestamp};
 
 pub use access::GrantLine;
 pub use error::Error;
-use files::keep_private;
+pub use files::{is_locked, is_server};
+use files::{keep_private, require_unused};
 pub use handover::Imported;
 pub use http::{Running, serve};
 use journal::Journal;
@@ -55,7 +57,7 @@ pub use live::MAX_LISTENERS;
 pub use office::ReferenceFile;
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
-pub use users::{NewUser, UserLine};
+pub use users::{NamedUser, UserLine};
 use watchers::Watchers;
 use wire::{pack, problem, unpack};
 
@@ -65,7 +67,7 @@ pub struct Server {
     /// The server's folder.
     folder: PathBuf,
     /// File with the address to which the server moves; absent if it does not.
-    address: PathBuf,
+    moved_to_file: PathBuf,
     /// The address that answers announce, as last read from its file.
     announced: Mutex<Option<String>>,
     keys: Keys,
@@ -79,40 +81,46 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens a data folder, or creates it: databases in `data`; `keys` and `journal` next to it, in no backup of the data.
+    /// Opens a data folder, or creates it unless it [is a server's](is_server): databases in `data`; `keys` and `journal` next to it, in no
+    /// backup of the data.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
+    /// [`Error::Io`], [`Error::Unusable`], [`Error::DataMissing`], [`Error::Storage`].
     pub fn open(folder: &Path, environment: Environment) -> Result<Self, Error> {
-        let (data, key) = (folder.join("data"), folder.join("keys/server.key"));
-        // The keys were made after the databases.
-        let has_keys = key.try_exists().map_err(Error::io(&key.display()))?;
-        let storage = if has_keys { SqliteStorage::open_existing(&data) } else { SqliteStorage::open(&data) }?;
+        let data = folder.join("data");
+        let storage = if is_server(folder)? {
+            SqliteStorage::open_existing(&data)?
+        } else {
+            require_unused(folder)?;
+            SqliteStorage::open(&data)?
+        };
         Self::with_storage(Box::new(storage), folder, environment)
     }
 
     /// Opens a server over storage that is elsewhere; `folder` holds only `keys` and `journal`.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Unusable`], [`Error::Storage`].
+    /// [`Error::Io`], [`Error::Unusable`], [`Error::DataMissing`], [`Error::Storage`].
     pub fn with_storage(storage: Box<dyn Storage>, folder: &Path, environment: Environment) -> Result<Self, Error> {
-        let mut warnings = storage.warnings().to_vec();
-        for part in ["keys", "journal"] {
-            warnings.extend(keep_private(&folder.join(part))?);
-        }
         let is_new = storage.organisations()?.is_empty();
+        if is_new {
+            require_unused(folder)?;
+        } else {
+            // Before anything is made: without its keys, the folder may be that of another program.
+            Keys::open(&folder.join("keys"), &environment, is_new)?;
+        }
         let journal = Journal::open(&folder.join("journal"))?;
         // Locked, because another process may open the same new folder, and would make other keys.
         let keys = journal.while_locked(|| Keys::open(&folder.join("keys"), &environment, is_new))?;
-        let server = Self {
+        let mut server = Self {
             storage,
             folder: folder.to_owned(),
-            address: folder.join("moved_to"),
+            moved_to_file: folder.join("moved_to"),
             announced: Mutex::default(),
             keys,
             journal,
             environment,
-            warnings,
+            warnings: Vec::new(),
             listeners: Listeners::default(),
             watchers: Watchers::default(),
             unnoted: Mutex::default(),
@@ -131,6 +139,9 @@ impl Server {
             })?;
             server.apply_restored_erasures(organisation, &erased)?;
         }
+        let of_storage = server.storage.keep_private();
+        let beside = ["keys", "journal"].into_iter().flat_map(|part| keep_private(&folder.join(part)));
+        server.warnings = of_storage.into_iter().chain(beside).collect();
         Ok(server)
     }
 
@@ -148,12 +159,10 @@ impl Server {
         }
         match self.journal.organisations()?.into_iter().find(|known| !organisations.contains(known)) {
             None => Ok(()),
-            Some(missing) => {
-                let reason = format!(
-                    "the journal knows organisation {missing}, which has no data here: restore its data, or say where they are (--postgres)"
-                );
-                Err(Error::unusable(&"the data", reason))
-            }
+            Some(missing) => Err(Error::DataMissing {
+                what: "the data".into(),
+                reason: format!("the journal knows organisation {missing}, which has no data here"),
+            }),
         }
     }
 
@@ -167,12 +176,13 @@ impl Server {
     }
 
     /// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable and the new heads are in the journal. If
-    /// writing the journal fails, this fails although the transaction is committed.
+    /// writing the journal fails, this fails although the transaction is committed; that the journal may be written is known before.
     fn write<T>(
         &self,
         organisation: OrganisationId,
         f: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.journal.require_writable(organisation)?;
         let (result, heads) = storage::write(&*self.storage, organisation, f)?;
         self.note(organisation, &heads)?;
         if !heads.is_empty() {
@@ -200,6 +210,11 @@ impl Server {
     /// [`Error::Storage`].
     pub fn organisations(&self) -> Result<Vec<OrganisationId>, Error> {
         self.storage.organisations()
+    }
+
+    /// Requires that no file of the server was removed or replaced since it was opened; logs it if one was.
+    pub(crate) fn require_in_place(&self) -> Result<(), Error> {
+        self.storage.require_in_place().inspect_err(|error| error.log("/healthz"))
     }
 
     /// Answers a request from a phone, except one for the live signal. Blocks on the database.

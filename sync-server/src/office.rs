@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use crate::ingest::decide;
 use crate::recovery::require_no_recovery;
 use crate::storage::{EnrolmentCode, WriteTransaction};
-use crate::users::{NewUser, require_not_suspended, user_or_new};
+use crate::users::{NamedUser, require_not_suspended, user_or_new};
 use crate::{Error, Server};
 
 /// Number of found records from which a search looks for farmers in no further scope.
@@ -308,11 +308,11 @@ impl Server {
     /// Creates a code that enrols one phone of a user, once, within seven days. It is stored only as a hash. A new user is added.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the name, a suspended user or an unknown centre, [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
+    /// [`Error::Invalid`] for the name, a suspended user or an unknown centre, [`Error::LikeKnownUser`], [`Error::Recovering`], [`Error::Io`], [`Error::Storage`].
     pub fn create_code<'a>(
         &self,
         organisation: OrganisationId,
-        user: impl Into<NewUser<'a>>,
+        user: impl Into<NamedUser<'a>>,
         role: Role,
         centres: &[CentreCode],
     ) -> Result<String, Error> {
@@ -325,7 +325,7 @@ impl Server {
         self.write(organisation, |db| {
             require_no_recovery(db)?;
             require_centres(db, centres)?;
-            let user = user_or_new(db, &user, &by, fresh)?;
+            let user = user_or_new(db, user, &by, fresh)?;
             require_not_suspended(db, user)?;
             db.save_enrolment_code(&EnrolmentCode {
                 hash,

@@ -88,6 +88,10 @@ impl Day {
     pub fn held_entries(&self) -> usize {
         self.held.iter().map(|lane| lane.entries.len()).sum()
     }
+
+    fn zone(&self) -> String {
+        zone(self.organisation.zone_minutes)
+    }
 }
 
 /// A day of a centre in one season.
@@ -173,9 +177,7 @@ impl Server {
     /// # Errors
     /// [`Error::Storage`].
     pub fn zone(&self, organisation: OrganisationId) -> Result<String, Error> {
-        let minutes = self.zone_minutes(organisation)?;
-        let sign = if minutes < 0 { '-' } else { '+' };
-        Ok(format!("UTC{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60))
+        Ok(zone(self.zone_minutes(organisation)?))
     }
 
     /// Formats a time as `2019-05-09 14:30 UTC+05:30`, in an organisation's local time.
@@ -320,12 +322,18 @@ fn device_lines(
         let order = decisions::order(db.reader(), device.device_id)?.map(|order| format!("ordered: {}", order.order));
         let suspended = decisions::suspended_on(db.reader(), device.device_id)?.into_iter();
         let suspended = suspended.map(|user| format!("suspended: {}", reference.user_name(user)));
-        let wiped = device.wiped_at.map(|at| format!("wiped {}", local_time(at, zone_minutes)));
+        let wiped = device.wiped_at.map(|at| format!("wiped {} {}", local_time(at, zone_minutes), zone(zone_minutes)));
         let state = wiped.into_iter().chain(order).chain(suspended).collect::<Vec<_>>().join(", ");
         let (user, seen) = (reference.user_name(device.user_id), local_time(device.seen_at, zone_minutes));
         lines.push(DeviceLine { device, user, seen, state });
     }
     Ok(lines)
+}
+
+/// Formats a zone as `UTC+05:30`.
+fn zone(minutes: i16) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("UTC{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 /// Formats a time as `2019-05-09 14:30`, in the organisation's local time.

@@ -135,13 +135,12 @@ fn compose_updates(
         Some(ingested) => ingested.diverged.clone(),
         None => divergences(db, &asked.cursors, &asked.checkpoints)?,
     };
-    let is_repairing = !diverged.is_empty() || !asked.offers.is_empty();
-    let pulled = if is_repairing {
-        Pulled { more: true, ..Pulled::default() }
+    let is_pulling = diverged.is_empty() && asked.offers.is_empty() && asked.budget_bytes > 0;
+    let (pulled, safe) = if is_pulling {
+        (pull(db, device.device_id, asked, budget)?, safe_for(db, device.device_id, asked)?)
     } else {
-        pull(db, device.device_id, asked, budget)?
+        (Pulled { more: true, ..Pulled::default() }, None)
     };
-    let safe = if is_repairing { None } else { safe_for(db, device.device_id, asked)? };
     let attestation = Attestation {
         device_id: device.device_id,
         server_time: now,

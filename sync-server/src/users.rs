@@ -1,23 +1,30 @@
 //! Users: the list of them, and the user whom an office names.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use farmtally_core::decisions::{DecidedBy, User};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
 use farmtally_core::text::{folded_text, normalize};
-use farmtally_core::units::{OrganisationId, UserId};
+use farmtally_core::units::{DeviceId, OrganisationId, UserId};
 
-use crate::ingest::decide;
+use crate::ingest::{decide, lineage};
 use crate::storage::WriteTransaction;
 use crate::{Error, Server};
 
-/// A user whom the office gives something: an existing one, or a new one.
+/// A user as the office names them.
 #[derive(Clone, Copy, Debug)]
-pub struct NewUser<'a> {
-    /// Id of an existing user, or name of a new one.
-    pub name: &'a str,
-    /// Whether it is another person than the users whose names look like this one.
-    pub is_another: bool,
+pub enum NamedUser<'a> {
+    /// The known user with this id.
+    Id(UserId),
+    /// A user by name, known or new as each command says.
+    Name {
+        /// The name.
+        name: &'a str,
+        /// Whether it is another person than the users whose names look like this one.
+        is_another: bool,
+    },
 }
 
 /// A user as the office sees them.
@@ -27,16 +34,22 @@ pub struct UserLine {
     pub user_id: UserId,
     /// The user's name.
     pub name: String,
-    /// Number of devices on which the user was ever granted anything.
-    pub devices: usize,
+    /// Number of phones on which the user was ever granted anything; a phone that took a new key is still one.
+    pub phones: usize,
     /// Whether the user is suspended.
     pub is_suspended: bool,
 }
 
-impl<'a> From<&'a str> for NewUser<'a> {
-    /// Returns a user who must not look like another.
+impl<'a> From<&'a str> for NamedUser<'a> {
+    /// Returns a user by a name that must not look like another's.
     fn from(name: &'a str) -> Self {
-        Self { name, is_another: false }
+        Self::Name { name, is_another: false }
+    }
+}
+
+impl From<UserId> for NamedUser<'_> {
+    fn from(user: UserId) -> Self {
+        Self::Id(user)
     }
 }
 
@@ -49,15 +62,15 @@ impl Server {
         self.read(organisation, |db| {
             let reference = Reference::load(db.reader())?;
             let devices = db.devices()?;
-            let mut lines = Vec::new();
-            for User { user_id, name, is_suspended } in reference.all::<User>() {
-                let (name, is_suspended) = (name.clone(), *is_suspended);
-                let mut line = UserLine { user_id: *user_id, name, devices: 0, is_suspended };
-                for device in &devices {
-                    line.devices += usize::from(decisions::has_grant(db.reader(), *user_id, device.device_id)?);
-                }
-                lines.push(line);
+            let mut phones = BTreeMap::<UserId, BTreeSet<DeviceId>>::new();
+            for (user, device) in decisions::granted(db.reader())? {
+                phones.entry(user).or_default().extend(lineage(&devices, device).last());
             }
+            let line = |User { user_id, name, is_suspended }: &User| {
+                let phones = phones.get(user_id).map_or(0, BTreeSet::len);
+                UserLine { user_id: *user_id, name: name.clone(), phones, is_suspended: *is_suspended }
+            };
+            let mut lines: Vec<UserLine> = reference.all::<User>().map(line).collect();
             lines.sort_by(|a, b| (&a.name, a.user_id).cmp(&(&b.name, b.user_id)));
             Ok(lines)
         })
@@ -77,15 +90,16 @@ pub(crate) fn require_not_suspended(db: &mut WriteTransaction<'_>, user: UserId)
     Ok(())
 }
 
-/// Returns the user whom an office names: by id, or by a name that no other user has, however it is spelled.
+/// Returns a known user: by id, or by a name that no other user has, however it is spelled.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`], which lists the users, if several have such a name.
-pub(crate) fn known_user(reference: &Reference, user: &str) -> Result<UserId, Error> {
-    if let Ok(user_id) = user.parse::<UserId>() {
-        return reference.user(user_id).map(|it| it.user_id).ok_or(Error::NotFound { what: "user" });
-    }
-    match alike(reference, user).as_slice() {
+pub(crate) fn known_user(reference: &Reference, user: NamedUser<'_>) -> Result<UserId, Error> {
+    let found = match user {
+        NamedUser::Id(id) => reference.user(id).into_iter().collect(),
+        NamedUser::Name { name, .. } => alike(reference, name),
+    };
+    match found.as_slice() {
         [] => Err(Error::NotFound { what: "user" }),
         [one] => Ok(one.user_id),
         several => {
@@ -95,32 +109,30 @@ pub(crate) fn known_user(reference: &Reference, user: &str) -> Result<UserId, Er
 }
 
 /// Returns the only user of exactly this name, unless it is said to be another person.
-pub(crate) fn known_by_name(reference: &Reference, user: &NewUser<'_>) -> Option<UserId> {
-    let name = normalize(user.name);
-    match alike(reference, &name).as_slice() {
-        [only] if only.name == name && !user.is_another => Some(only.user_id),
-        _ => None,
-    }
+pub(crate) fn known_by_name(reference: &Reference, user: NamedUser<'_>) -> Option<UserId> {
+    let NamedUser::Name { name, is_another: false } = user else { return None };
+    let name = normalize(name);
+    let mut same = reference.all::<User>().filter(|user| user.name == name);
+    same.next().filter(|_| same.next().is_none()).map(|only| only.user_id)
 }
 
 /// Returns the known user with this id, or adds a user of this name, with the id `fresh`.
 ///
 /// # Errors
-/// [`Error::NotFound`] for an id. [`Error::Invalid`] for a name that is empty or too long; also, unless `is_another`, for one that a user has
-/// already, however it is spelled: they may be one person or two.
+/// [`Error::NotFound`] for an id. [`Error::Invalid`] for a name that is empty or too long. [`Error::LikeKnownUser`], unless `is_another`,
+/// for one that a user has already, however it is spelled.
 pub(crate) fn user_or_new(
     db: &mut WriteTransaction<'_>,
-    user: &NewUser<'_>,
+    user: NamedUser<'_>,
     by: &DecidedBy,
     fresh: UserId,
 ) -> Result<UserId, Error> {
     let reference = Reference::load(db.reader())?;
-    if let Ok(user_id) = user.name.parse::<UserId>() {
-        return known_user(&reference, &user_id.to_string());
-    }
-    let name = check_text(user.name, true).map_err(|wrong| Error::invalid("user", wrong))?;
-    if !user.is_another {
-        require_unlike(&alike(&reference, &name))?;
+    let NamedUser::Name { name, is_another } = user else { return known_user(&reference, user) };
+    let name = check_text(name, true).map_err(|wrong| Error::invalid("user", wrong))?;
+    let alike = alike(&reference, &name);
+    if !is_another && !alike.is_empty() {
+        return Err(Error::LikeKnownUser { users: list(&alike) });
     }
     decide(db, &Scope::Organisation, &User { user_id: fresh, name, is_suspended: false }, by)?;
     Ok(fresh)
@@ -132,17 +144,6 @@ fn alike<'r>(reference: &'r Reference, name: &str) -> Vec<&'r User> {
     let mut alike: Vec<&User> = reference.all::<User>().filter(|user| folded_text(&user.name) == wanted).collect();
     alike.sort_by_key(|user| user.user_id);
     alike
-}
-
-fn require_unlike(alike: &[&User]) -> Result<(), Error> {
-    if alike.is_empty() {
-        return Ok(());
-    }
-    let reason = format!(
-        "a user has this name: {}. Name them by id, or say that this is another person (`--another`)",
-        list(alike)
-    );
-    Err(Error::invalid("user", reason))
 }
 
 fn list(users: &[&User]) -> String {

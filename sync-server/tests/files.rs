@@ -4,19 +4,20 @@
 #![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
 #![expect(clippy::print_stdout, reason = "a test that cannot run says why")]
 
+mod program;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use farmtally_core::environment::Environment;
 use farmtally_sync_server::Server;
+use program::accounts::{NOBODY, mode, owner, set_mode};
+use program::text;
 use tempfile::TempDir;
-
-/// The account `nobody`, to which permissions apply; they do not apply to root.
-const NOBODY: u32 = 65_534;
 
 /// A folder in which an operator works; the server's folder is `server` in it.
 struct Office {
@@ -40,8 +41,7 @@ impl Office {
     }
 
     fn runs_for(&self, data: &str, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
-        command.args(arguments).args(["--data", data]).current_dir(self.folder.path());
+        let mut command = program::command(self.folder.path(), data, arguments);
         if owner(self.folder.path()) == NOBODY {
             command.uid(NOBODY).gid(NOBODY);
         }
@@ -60,7 +60,7 @@ impl Office {
     /// Runs a command that succeeds; its warnings.
     fn says(&self, arguments: &[&str]) -> String {
         let output = self.runs(arguments);
-        let warnings = String::from_utf8(output.stderr).expect("text");
+        let warnings = text(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {warnings}");
         warnings
     }
@@ -72,7 +72,7 @@ impl Office {
 
     fn refuses_for(&self, data: &str, arguments: &[&str]) -> String {
         let output = self.runs_for(data, arguments);
-        let error = String::from_utf8(output.stderr).expect("text");
+        let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
         error
     }
@@ -93,14 +93,7 @@ impl Office {
 
     /// All files and folders of the server, and those of a copy.
     fn files(&self) -> Vec<PathBuf> {
-        let mut found = vec![self.path("server"), self.path("copy")];
-        let mut next = 0;
-        while let Some(folder) = found.get(next).cloned() {
-            next += 1;
-            found.extend(fs::read_dir(&folder).into_iter().flatten().map(|file| file.expect("a file").path()));
-        }
-        found.retain(|path| path.exists());
-        found
+        files_in(&[self.path("server"), self.path("copy")])
     }
 
     /// Gives all files to an account to which permissions apply. Returns whether commands can be run as that account.
@@ -119,16 +112,16 @@ impl Office {
     }
 }
 
-fn owner(path: &Path) -> u32 {
-    std::os::unix::fs::MetadataExt::uid(&fs::metadata(path).expect("a file"))
-}
-
-fn mode(path: &Path) -> u32 {
-    fs::metadata(path).expect("a file").permissions().mode() & 0o777
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
+/// Folders, and all files and folders in them.
+fn files_in(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = folders.to_vec();
+    let mut next = 0;
+    while let Some(folder) = found.get(next).cloned() {
+        next += 1;
+        found.extend(fs::read_dir(&folder).into_iter().flatten().map(|file| file.expect("a file").path()));
+    }
+    found.retain(|path| path.exists());
+    found
 }
 
 const COMMANDS: [&[&str]; 5] =
@@ -261,10 +254,11 @@ fn a_damaged_file_of_the_journal_is_named_with_its_line_and_nothing_begins_anew(
     let erased = office.path("server/journal/erased");
     let journal = office.path("server/journal/lock").parent().expect("a folder").to_owned();
     let begin = fs::read_to_string(&heads).expect("heads");
+    let last = format!("line {} cannot be read", begin.lines().count() + 1);
     for (file, content, complaint) in [
         (&heads, String::new(), "it is empty"),
         (&erased, String::new(), "it is empty"),
-        (&heads, format!("{begin}c/KOLAR not a head\n"), "line "),
+        (&heads, format!("{begin}c/KOLAR not a head\n"), last.as_str()),
         (&heads, format!("{}\n{begin}", "\0".repeat(40)), "line 1 cannot be read"),
         (&epoch, String::new(), "damaged"),
         (&epoch, "x\n".to_owned(), "damaged"),
@@ -286,8 +280,25 @@ fn a_damaged_file_of_the_journal_is_named_with_its_line_and_nothing_begins_anew(
     fs::write(&heads, format!("{begin}c/KOLAR 12 a7")).expect("cut off");
     office.says(&["enrol-code", "--user", "Ravi", "--role", "clerk", "--centre", "KOLAR"]);
     let text = fs::read_to_string(&heads).expect("heads");
-    assert!(text.starts_with(&begin) && !text.contains("a7\n") && text.ends_with('\n'), "{text}");
+    assert!(text.starts_with(&begin) && !text.contains("c/KOLAR 12") && text.ends_with('\n'), "{text}");
     assert_eq!(mode(&journal), 0o700);
+}
+
+#[test]
+fn an_enrolment_code_that_cannot_be_made_leaves_no_user() {
+    let office = Office::open();
+    office.says(&["org", "update", "--reference", office.reference()]);
+    if !office.belongs_to_nobody() {
+        return;
+    }
+    let code = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"];
+    let organisation = office.database().file_stem().expect("a name").to_str().expect("text").to_owned();
+    let heads = office.path(&format!("server/journal/{organisation}.heads"));
+    set_mode(&heads, 0o400);
+    let error = office.refuses(&code);
+    assert!(error.contains(".heads") && error.contains("give this account"), "{error}");
+    set_mode(&heads, 0o600);
+    office.says(&code);
 }
 
 #[test]
@@ -324,21 +335,15 @@ fn a_finished_backup_is_not_replaced_by_one_that_was_begun_before_it_ended() {
     let server = Server::open(&office.path("server"), Environment::system()).expect("it opens");
     for round in 0..20 {
         let copy = office.path(&format!("copy {round}"));
-        // Each tries again as long as another writes to the folder.
-        let tries = || loop {
-            match server.back_up(&copy) {
-                Err(error) if error.to_string().contains("another backup writes to it") => {}
-                result => return result,
-            }
-        };
         let results = std::thread::scope(|threads| {
-            let running: Vec<_> = (0..3).map(|_| threads.spawn(tries)).collect();
+            let running: Vec<_> = (0..3).map(|_| threads.spawn(|| server.back_up(&copy))).collect();
             running.into_iter().map(|it| it.join().expect("it ends")).collect::<Vec<_>>()
         });
         let refused = results.iter().filter_map(|result| result.as_ref().err());
         let refused: Vec<String> = refused.map(ToString::to_string).collect();
         assert_eq!(refused.len(), 2, "one is made: {refused:?}");
-        assert!(refused.iter().all(|it| it.contains("the folder exists and is not empty")), "{refused:?}");
+        let reasons = ["another backup writes to it", "the folder exists and is not empty"];
+        assert!(refused.iter().all(|it| reasons.iter().any(|reason| it.contains(reason))), "{refused:?}");
         server.verify(&copy).expect("the copy is whole");
         assert!(!copy.join("incomplete-copy").exists());
     }
@@ -362,20 +367,80 @@ fn a_folder_that_is_not_a_servers_is_named_with_what_it_is_and_nothing_is_made_i
         }
         assert_eq!(fs::read_dir(office.path("empty")).expect("a folder").count(), 0);
     }
-    fs::create_dir(office.path("empty/keys")).expect("a folder");
-    let error = office.refuses_for("empty", &["serve", "--port", "0"]);
-    assert!(error.contains("there is no organisation yet"), "{error}");
-    fs::remove_dir_all(office.path("empty")).expect("removed");
     assert!(!office.path("sevrer").exists());
     assert!(!office.path("server/data/keys").exists() && !office.path("server/keys/keys").exists());
     if office.belongs_to_nobody() {
         chown(office.path("server"), Some(0), Some(0)).expect("root's");
         for command in COMMANDS {
             let error = office.refuses(command);
-            assert!(error.contains("server") && error.contains("give this account"), "{command:?}: {error}");
+            assert!(error.contains("server/keys cannot be used: give this account"), "{command:?}: {error}");
         }
         chown(office.path("server"), Some(NOBODY), Some(NOBODY)).expect("given back");
     }
+}
+
+#[test]
+fn the_folder_of_another_program_is_left_as_it_is_even_if_its_parts_have_the_names_of_a_servers() {
+    let office = Office { folder: tempfile::tempdir().expect("a folder") };
+    // Those of the system's log, of a program with its data, and of one with its keys.
+    for file in
+        ["log/journal/0123456789abcdef0123456789abcdef/system.journal", "app/data/app.db", "web/keys/server.pem"]
+    {
+        let file = office.path(file);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, "theirs").expect("a file");
+    }
+    // One that is like a server's in all but the content.
+    fs::create_dir_all(office.path("like/keys")).expect("a folder");
+    fs::create_dir_all(office.path("like/data")).expect("a folder");
+    fs::write(office.path("like/keys/server.key"), "-----BEGIN PRIVATE KEY-----").expect("a file");
+    fs::write(office.path("like/data/app.db"), "theirs").expect("a file");
+    for folder in ["log", "app", "web", "like"] {
+        let all = || -> Vec<(PathBuf, u32)> {
+            files_in(&[office.path(folder)]).into_iter().map(|path| (path.clone(), mode(&path))).collect()
+        };
+        for (path, _) in all() {
+            set_mode(&path, if path.is_dir() { 0o755 } else { 0o644 });
+        }
+        let before = all();
+        let creates: &[&str] = &["org", "create", "Kolar growers", "--country", "IN"];
+        for command in [creates].into_iter().chain(COMMANDS) {
+            let error = office.refuses_for(folder, command);
+            assert!(error.contains(folder), "{folder}, {command:?}: {error}");
+            assert_eq!(all(), before, "{folder}, {command:?}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_is_refused_changes_no_permissions_and_the_next_one_says_what_it_changes() {
+    let office = Office::open();
+    for path in ["server/data", "server/data/control.db", "server/keys/server.key"] {
+        set_mode(&office.path(path), if path.ends_with("data") { 0o755 } else { 0o644 });
+    }
+    fs::write(office.path("server/moved_to"), "no address").expect("damaged");
+    let modes =
+        || ["server/data", "server/data/control.db", "server/keys/server.key"].map(|path| mode(&office.path(path)));
+    let before = modes();
+    office.refuses(&["devices"]);
+    assert_eq!(modes(), before);
+    fs::remove_file(office.path("server/moved_to")).expect("removed");
+    let warnings = office.says(&["devices"]);
+    for path in ["server/data", "server/data/control.db", "server/keys/server.key"] {
+        assert!(warnings.contains(&format!("{path} could be read by other accounts")), "{path}: {warnings}");
+    }
+    assert_eq!(modes(), [0o700, 0o600, 0o600]);
+}
+
+#[test]
+fn a_backup_to_a_folder_whose_name_begins_like_an_address_is_made_there() {
+    let office = Office::open();
+    for folder in ["file:copy", "file:///copy"] {
+        office.says(&["backup", "--to", folder]);
+        office.says(&["verify", folder]);
+        assert!(office.path(folder).join("control.db").metadata().expect("a file").len() > 0);
+    }
+    assert!(!office.path("copy").exists(), "nothing was made elsewhere");
 }
 
 #[test]
@@ -434,8 +499,9 @@ fn a_copy_is_not_made_inside_the_servers_folder_and_its_missing_files_are_named(
     }
     office.says(&["backup", "--to", "copy"]);
     let id = fs::read_to_string(office.path("copy/copy-id")).expect("an id");
-    let (id, _) = id.split_once(' ').expect("an id and a time");
-    fs::write(office.path("copy/copy-id"), format!("{id} 4102444800000\n")).expect("in 2100");
+    let (first, tables) = id.split_once('\n').expect("lines");
+    let (id, _) = first.split_once(' ').expect("an id and a time");
+    fs::write(office.path("copy/copy-id"), format!("{id} 4102444800000\n{tables}")).expect("in 2100");
     let error = office.refuses(&["verify", "copy"]);
     assert!(error.contains("copy-id") && error.contains("in the future"), "{error}");
 }

@@ -2,23 +2,15 @@
 
 #![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
 
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::parcel::Parcel;
 use farmtally_core::units::OrganisationId;
-
-fn server(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
-    command.args(arguments).arg("--data").arg(folder.join("server")).current_dir(folder);
-    command.output().expect("the server runs")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use program::{run, text};
 
 /// A parcel of one thing that is no bundle: taken, and refused within.
 fn parcel(folder: &Path, organisation: OrganisationId) -> Vec<u8> {
@@ -33,7 +25,7 @@ fn parcel(folder: &Path, organisation: OrganisationId) -> Vec<u8> {
 fn bad_files_are_named_and_the_others_are_taken() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let created = server(folder, &["org", "create", "Kolar growers", "--country", "IN"]);
+    let created = run(folder, &["org", "create", "Kolar growers", "--country", "IN"]);
     let organisation: OrganisationId = text(&created.stdout).trim().parse().expect("an id");
     let good = parcel(folder, organisation);
     let foreign = parcel(folder, OrganisationId::from([9; 16]));
@@ -43,12 +35,12 @@ fn bad_files_are_named_and_the_others_are_taken() {
     std::fs::write(folder.join("photo"), vec![0xff; 5_000]).expect("written");
     std::fs::write(folder.join("empty"), []).expect("written");
 
-    let taken = server(folder, &["import", "good", "good"]);
+    let taken = run(folder, &["import", "good", "good"]);
     let line = "good: bundles 0, entries logged 0, held 0, deferred 0, bundles refused 1\n";
     assert_eq!((text(&taken.stdout), text(&taken.stderr)), (line.repeat(2), String::new()));
     assert!(taken.status.success());
 
-    let taken = server(folder, &["import", "photo", "foreign", "missing", "part", "empty", "good"]);
+    let taken = run(folder, &["import", "photo", "foreign", "missing", "part", "empty", "good"]);
     assert_eq!(
         text(&taken.stdout),
         format!("{}{line}", line.replace("good", "part").replace("refused 1", "refused 2"))
@@ -68,10 +60,10 @@ fn bad_files_are_named_and_the_others_are_taken() {
     }
     assert_eq!((errors.lines().count(), taken.status.code()), (6, Some(1)));
 
-    let other = text(&server(folder, &["org", "create", "Malur growers", "--country", "IN"]).stdout);
-    let refused = server(folder, &["import", "--org", other.trim(), "good"]);
+    let other = text(&run(folder, &["org", "create", "Malur growers", "--country", "IN"]).stdout);
+    let refused = run(folder, &["import", "--org", other.trim(), "good"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).starts_with(&format!("error: good: parcel 1: {elsewhere}")));
-    let unknown = server(folder, &["import", "--org", "00000000-0000-7000-8000-000000000000", "good"]);
+    let unknown = run(folder, &["import", "--org", "00000000-0000-7000-8000-000000000000", "good"]);
     assert!(text(&unknown.stderr).contains("there is no organisation"), "{}", text(&unknown.stderr));
 }

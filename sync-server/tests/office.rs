@@ -2,20 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
 
-use std::path::Path;
-use std::process::Command;
+mod program;
 
-/// Runs a command; standard output, or what it complains of.
-fn server(folder: &Path, arguments: &[&str]) -> Result<String, String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
-    let output = command.args(arguments).args(["--data", "server"]).current_dir(folder).output().expect("it runs");
-    let text = |bytes| String::from_utf8(bytes).expect("text").trim_end().to_owned();
-    match output.status.code() {
-        Some(0) => Ok(text(output.stdout)),
-        Some(1) => Err(text(output.stderr)),
-        code => Err(format!("{code:?}: {}", text(output.stderr))),
-    }
-}
+use program::{misused, run, server, text};
 
 #[test]
 fn what_cannot_be_done_is_named_and_leaves_nothing() {
@@ -37,8 +26,8 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
         assert!(complaint.contains(error) && complaint.contains(file), "{complaint}");
         assert!(!folder.join("server").exists(), "{file}");
     }
-    let complaint = server(folder, &["org", "create", " ", "--country", "IN"]).expect_err("no name");
-    assert!(complaint.starts_with("Some(2)"), "{complaint}");
+    let complaint = misused(folder, &["org", "create", " ", "--country", "IN"]);
+    assert!(complaint.contains("<NAME>"), "{complaint}");
     assert!(!folder.join("server").exists());
     let organisation =
         server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "marked.json"])
@@ -60,8 +49,8 @@ fn what_cannot_be_done_is_named_and_leaves_nothing() {
     let told = server(folder, &["backup", "--to", "copy"]).expect("copied");
     assert!(told.contains("verify"), "{told}");
     server(folder, &["verify", "copy"]).expect("verified");
-    assert_eq!(server(folder, &["devices"]), Ok(String::new()));
-    assert_eq!(server(folder, &["devices", "--org", &organisation]), Ok(String::new()));
+    server(folder, &["devices"]).expect("the only organisation");
+    server(folder, &["devices", "--org", &organisation]).expect("its id");
 
     let journal = std::fs::read_dir(folder.join("server/journal")).expect("a folder");
     let heads =
@@ -106,12 +95,56 @@ fn data_that_were_lost_are_named_and_a_recovery_is_announced() {
     let organisation = server(folder, &["org", "create", "Kolar growers", "--country", "IN"]).expect("created");
     std::fs::rename(folder.join("server/data"), folder.join("lost")).expect("moved");
     let complaint = server(folder, &["devices"]).expect_err("no data");
-    assert!(complaint.contains("control.db: it is missing"), "{complaint}");
+    assert!(complaint.contains("control.db: it is missing") && complaint.contains("--postgres"), "{complaint}");
     std::fs::rename(folder.join("lost"), folder.join("server/data")).expect("moved");
     std::fs::remove_dir_all(folder.join("server/journal")).expect("removed");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
-    let output = command.args(["devices", "--data", "server"]).current_dir(folder).output().expect("it runs");
-    let warning = String::from_utf8(output.stderr).expect("text");
-    let expected = format!("warning: organisation {} is in a recovery (its journal is missing)", organisation.trim());
+    let output = run(folder, &["devices"]);
+    let warning = text(&output.stderr);
+    let expected = format!("warning: organisation {organisation} is in a recovery (its journal is missing)");
     assert!(output.status.success() && warning.starts_with(&expected), "{warning}");
+    let enrols = ["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"];
+    let complaint = server(folder, &enrols).expect_err("a recovery");
+    assert!(complaint.ends_with("until it is ended: see `farmtally-server recovery`"), "{complaint}");
+}
+
+#[test]
+fn a_text_like_an_id_that_is_none_is_no_new_user() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    std::fs::write(folder.join("kolar.json"), r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}]}"#).expect("written");
+    server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "kolar.json"])
+        .expect("created");
+    let enrols = |user: &str| ["enrol-code", "--user", user, "--role", "clerk", "--centre", "KOLAR"].map(str::to_owned);
+    let users =
+        || -> Vec<String> { server(folder, &["users"]).expect("a list").lines().skip(1).map(str::to_owned).collect() };
+    let run = |user: &str| server(folder, &enrols(user).each_ref().map(String::as_str));
+    run("Asha").expect("a code");
+    let listed = users();
+    let id = listed[0].split_whitespace().next().expect("an id");
+    run(&format!(" {id} ")).expect("blanks around it change nothing");
+    let (short, letter) = (id.get(..13).expect("a part"), id.replacen('0', "O", 1));
+    let (longer, swapped) = (format!("{id}0"), format!("{}x", id.get(..35).expect("all but one")));
+    for wrong in [short, letter.as_str(), &longer, &swapped] {
+        for arguments in [enrols(wrong).to_vec(), ["suspend", wrong].map(str::to_owned).to_vec()] {
+            let complaint = misused(folder, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            assert!(complaint.contains("no id of a user"), "{wrong}: {complaint}");
+        }
+        assert_eq!(users(), listed, "{wrong} is no name");
+    }
+    run("Clerk 007").expect("a name with digits");
+}
+
+#[test]
+fn a_list_without_rows_prints_its_column_heads() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--zone-minutes", "330"]).expect("created");
+    for (list, heads) in [
+        (&["users"][..], "ID  NAME  PHONES  STATE"),
+        (&["devices"], "CODE  USER  MODEL  LAST CONTACT (UTC+05:30)  STATE"),
+        (&["grant", "list"], "GRANT  DEVICE  USER  ROLE  CENTRES"),
+        (&["held", "list"], "DOCUMENT  CHANGE  SINCE (UTC+05:30)  DEVICE  AUTHOR  WHAT  CODE  REASON"),
+    ] {
+        assert_eq!(server(folder, list).as_deref(), Ok(heads), "{list:?}");
+    }
 }

@@ -2,10 +2,12 @@
 
 #![expect(clippy::expect_used, reason = "tests may panic: that is how they fail")]
 
+mod program;
+
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 
 use farmtally_core::environment::Environment;
@@ -15,9 +17,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 fn serve(folder: &Path) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_farmtally-server"));
-    command.args(["serve", "--port", "0", "--data"]).arg(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the server runs")
+    let mut command = program::command(folder, ".", &["serve", "--port", "0"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server runs")
 }
 
 #[test]

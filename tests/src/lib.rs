@@ -2,6 +2,8 @@
 //!
 //! A test reads as a story: `asha.weighs(…)`, `asha.syncs()`. Clock and randomness are under its control, so that a run can be repeated.
 
+#[cfg(unix)]
+pub mod accounts;
 mod capture;
 mod cast;
 pub mod ddl;

@@ -9,7 +9,7 @@ use farmtally_core::records::KINDS;
 use farmtally_core::sync::WireRequest;
 use farmtally_core::units::{OrganisationId, Timestamp};
 use farmtally_sync_server::storage::Storage;
-use farmtally_sync_server::{ReferenceFile, Server};
+use farmtally_sync_server::{NamedUser, ReferenceFile, Server};
 use tempfile::TempDir;
 
 use crate::network::CurrentServer;
@@ -184,8 +184,9 @@ impl Market {
     pub fn code(&self, name: &str, role: &str, centre: &str) -> String {
         let (role, centres) = (role.parse().expect("a role"), [centre.parse().expect("a code")]);
         let known = self.server.users(self.organisation).expect("users");
-        let user = known.iter().find(|user| user.name == name).map_or(name.to_owned(), |user| user.user_id.to_string());
-        self.server.create_code(self.organisation, user.as_str(), role, &centres).expect("a code")
+        let known = known.iter().find(|user| user.name == name);
+        let user: NamedUser<'_> = known.map_or(name.into(), |user| user.user_id.into());
+        self.server.create_code(self.organisation, user, role, &centres).expect("a code")
     }
 
     /// A person with a phone that is not enrolled yet.

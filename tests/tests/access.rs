@@ -118,8 +118,8 @@ fn a_user_who_has_only_a_code_can_be_suspended() {
     assert_eq!(suspend(&market).expect("still suspended"), 0);
     let users = market.server.users(market.organisation).expect("a list");
     assert!(users[0].is_suspended);
-    let (id, centres) = (users[0].user_id.to_string(), ["KOLAR".parse().expect("a code")]);
-    let refused = market.server.create_code(market.organisation, id.as_str(), Role::Clerk, &centres);
+    let (id, centres) = (users[0].user_id, ["KOLAR".parse().expect("a code")]);
+    let refused = market.server.create_code(market.organisation, id, Role::Clerk, &centres);
     assert!(refused.expect_err("suspended").to_string().contains("lift the suspension first"));
     market.server.suspend(market.organisation, "Kiran", false).expect("lifted");
     kiran.client.enrol(&kiran.network, ADDRESS, &code, "test phone").expect("the code is good again");
@@ -137,8 +137,8 @@ fn a_suspended_user_gets_no_further_phone() {
     assert!(matches!(refused, Error::Invalid { field: "code", .. }), "{refused:?}");
     assert!(refused.to_string().contains("the user is suspended"), "{refused}");
     let centres = ["KOLAR".parse().expect("a code")];
-    let ashas_id = asha.client.session().expect("a session").user_id.to_string();
-    let refused = market.server.create_code(market.organisation, ashas_id.as_str(), Role::Clerk, &centres);
+    let ashas_id = asha.client.session().expect("a session").user_id;
+    let refused = market.server.create_code(market.organisation, ashas_id, Role::Clerk, &centres);
     let refused = refused.expect_err("suspended");
     assert!(refused.to_string().contains("lift the suspension first"), "{refused}");
     let ravis = ravi.client.session().expect("a session").device_code;
@@ -507,4 +507,71 @@ fn a_phone_that_was_wiped_gets_no_order_and_no_grant() {
     let centres = ["KOLAR".parse().expect("a code")];
     let error = server.grant(organisation, device, "Asha", Role::FieldManager, &centres).expect_err("a wiped phone");
     assert!(error.to_string().contains("this phone was wiped"), "{error}");
+}
+
+#[test]
+fn a_suspension_that_is_lifted_after_the_phone_took_a_new_key_gives_the_user_the_phone_back() {
+    let mut market = Market::open(49);
+    let asha = market.hires("Asha", "field_manager");
+    let (server, organisation) = (&market.server, market.organisation);
+    let centres = ["KOLAR".parse().expect("a code")];
+    server.grant(organisation, code(&asha), "Bela", Role::Clerk, &centres).expect("granted");
+    let ended = server.grant(organisation, code(&asha), "Chand", Role::Clerk, &centres).expect("granted");
+    server.revoke(organisation, ended).expect("revoked");
+    assert_eq!(server.suspend(organisation, "Asha", true).expect("suspended"), 1);
+    let before = code(&asha);
+    server.order(organisation, before, Order::Rekey).expect("ordered");
+    asha.syncs_wholly();
+    assert_ne!(code(&asha), before, "it took a new key");
+    let names = || -> Vec<String> { asha.client.users().into_iter().map(|user| user.name).collect() };
+    assert_eq!(names(), ["Bela"], "Asha is suspended there too");
+    let users = server.users(organisation).expect("a list");
+    let phones: Vec<(&str, usize)> = users.iter().map(|user| (user.name.as_str(), user.phones)).collect();
+    assert_eq!(phones, [("Asha", 1), ("Bela", 1), ("Chand", 1)], "one phone, whatever keys it had");
+    assert_eq!(server.suspend(organisation, "Asha", false).expect("lifted"), 1, "one phone");
+    asha.syncs_wholly();
+    assert_eq!(names(), ["Asha", "Bela"]);
+}
+
+#[test]
+fn a_grant_or_suspension_that_stands_already_is_not_decided_again() {
+    let mut market = Market::open(50);
+    let asha = market.hires("Asha", "clerk");
+    let (server, organisation, device) = (&market.server, market.organisation, code(&asha));
+    let (kolar, malur) = ("KOLAR".parse().expect("a code"), "MALUR".parse().expect("a code"));
+    let first = server.grant(organisation, device, "Asha", Role::Clerk, &[kolar, malur]).expect("another centre");
+    let (kolar, malur) = ("KOLAR".parse().expect("a code"), "MALUR".parse().expect("a code"));
+    let error = server.grant(organisation, device, "Asha", Role::Clerk, &[malur, kolar]).expect_err("the same centres");
+    assert!(error.to_string().contains(&first.to_string()), "{error}");
+    let decisions = || -> i64 {
+        let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
+        db.query_row("SELECT count(*) FROM log WHERE body IS NOT NULL", [], |row| row.get(0)).expect("a count")
+    };
+    for (is_suspended, new) in [(true, 2), (true, 0), (false, 2), (false, 0)] {
+        let before = decisions();
+        assert_eq!(server.suspend(organisation, "Asha", is_suspended).expect("decided"), 1);
+        assert_eq!(decisions() - before, new, "{is_suspended}: the user and the phone, or nothing");
+    }
+}
+
+#[test]
+fn a_user_without_a_grant_is_reported_as_locked_until_one_is_on_the_phone() {
+    let mut market = Market::open(45);
+    let code = market.code("Kiran", "clerk", "KOLAR");
+    let kiran = market.meets("Kiran");
+    assert_eq!(kiran.client.access(), Access::Full, "a phone that is not enrolled has no limit but that");
+    kiran.network.plan(&[Through, RequestLost]);
+    kiran.client.enrol(&kiran.network, ADDRESS, &code, "test phone").expect("enrolled, but for the first sync");
+    assert_eq!(kiran.client.session().expect("a session").grant_id, None);
+    assert_eq!(kiran.client.access(), Access::Locked, "a sync brings the grant");
+    kiran.syncs_wholly();
+    assert_eq!(kiran.client.access(), Access::Full);
+
+    revoke(&market, &kiran);
+    kiran.syncs_wholly();
+    let refused = kiran.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("no grant");
+    assert_eq!(refused.code(), ErrorCode::Locked);
+    assert!(refused.to_string().contains("ask the office for a grant"), "{refused}");
+    assert_eq!(kiran.client.access(), Access::Locked);
+    assert_eq!(kiran.restarts().client.access(), Access::Locked);
 }

@@ -105,14 +105,13 @@ fn a_copy_from_before_a_change_of_the_folding_is_whole_but_for_its_words() {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "98450 12345").farmer_id;
     asha.weighs(farmer, None, &[20_000]);
     asha.syncs_wholly();
+    let words = change(&market, &copy(&market, "words"), "DELETE FROM words");
+    assert!(words.contains("words"), "{words}");
     let older =
         "UPDATE folding SET version = 0; DELETE FROM words; UPDATE contacts SET name_key = '', phone_key = NULL";
-    let of_older_version = |name: &str| {
-        let copy = copy(&market, name);
-        let file = copy.join(format!("{}.db", market.organisation));
-        rusqlite::Connection::open(file).expect("it opens").execute_batch(older).expect("as before");
-        copy
-    };
+    let live = rusqlite::Connection::open(market.server_database()).expect("it opens");
+    live.execute_batch(older).expect("as before");
+    let of_older_version = |name: &str| copy(&market, name);
     market.server.verify(&of_older_version("older")).expect("verified");
     for (name, sql, table) in [
         ("a contact", "DELETE FROM contacts", "contacts"),
@@ -122,8 +121,6 @@ fn a_copy_from_before_a_change_of_the_folding_is_whole_but_for_its_words() {
         let error = change(&market, &of_older_version(name), sql);
         assert!(error.contains(table), "{name}: {error}");
     }
-    let words = change(&market, &copy(&market, "words"), "DELETE FROM words");
-    assert!(words.contains("words"), "{words}");
 }
 
 #[test]
@@ -262,7 +259,7 @@ fn data_without_their_own_keys_or_journal_are_refused_before_anything_is_written
     copy_folder(&market.server_folder(), &empty);
     std::fs::remove_dir_all(empty.join("data")).expect("removed");
     let refused = opens(&empty).expect_err("no data").to_string();
-    assert!(refused.contains("control.db: it is missing") && refused.contains("--postgres"), "{refused}");
+    assert!(refused.contains("control.db: it is missing: restore it from a copy"), "{refused}");
     assert!(!empty.join("data").exists(), "nothing is made");
 }
 

@@ -64,7 +64,7 @@ fn the_office_finds_by_what_stands_on_paper_and_sees_what_stops_a_phone() {
     assert_eq!(states(), ["Asha suspended: Asha", "Ravi ordered: wipe"]);
     market.server.suspend(market.organisation, "Asha", false).expect("lifted");
     ravi.syncs().expect("a sync");
-    assert_eq!(states(), ["Asha ", "Ravi wiped 2019-05-09 06:30, ordered: wipe"]);
+    assert_eq!(states(), ["Asha ", "Ravi wiped 2019-05-09 06:30 UTC+05:30, ordered: wipe"]);
 }
 
 #[test]

@@ -3,8 +3,7 @@
 
 #![cfg(unix)]
 
-use std::fs::Permissions;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -12,23 +11,14 @@ use std::process::Command;
 use farmtally_core::client::FieldClient;
 use farmtally_core::environment::Environment;
 use farmtally_tests::Market;
+use farmtally_tests::accounts::{NOBODY, mode, owner, set_mode};
 
-/// The account `nobody`, to which permissions apply; they do not apply to root.
-const NOBODY: u32 = 65_534;
 /// Environment variable with the folder that a child opens.
 const CHILD: &str = "FARMTALLY_TEST_OPENS";
 
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
-}
-
 /// Whether the tests run as root, to whom permissions do not apply.
 fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+    owner(Path::new("/proc/self")) == 0
 }
 
 /// What another process finds when it opens a folder, as an account to which permissions apply.

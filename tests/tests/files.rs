@@ -2,14 +2,13 @@
 
 #![cfg(unix)]
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::FieldClient;
 use farmtally_core::environment::Environment;
 use farmtally_sync_server::{ReferenceFile, Server};
+use farmtally_tests::accounts::{mode, set_mode};
 use farmtally_tests::disk::{DiskFault, DiskPlan, Machine};
 use farmtally_tests::{Market, Person};
 
@@ -113,14 +112,6 @@ fn a_phone_that_was_killed_while_it_made_its_database_starts_anew() {
     }
 }
 
-fn set_mode(path: &Path, mode: u32) {
-    std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("permissions");
-}
-
-fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
-}
-
 #[test]
 fn other_accounts_of_the_phone_can_read_nothing() {
     let mut market = Market::open(3);
@@ -142,19 +133,40 @@ fn other_accounts_of_the_phone_can_read_nothing() {
 }
 
 #[test]
-fn a_full_disk_keeps_nobody_from_reading() {
+fn a_full_disk_keeps_nobody_from_reading_a_phone() {
+    let mut market = Market::open(4);
+    let folder = market.path_of("Asha");
+    let machine = Machine::mount(&folder);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    drop(asha);
+    // Otherwise there is nothing to note about the time.
+    market.clock.pass(60);
+    machine.plan(DiskPlan { after: 0, fault: DiskFault::Full, seed: 1 });
+    let asha = market.revives("Asha", &folder);
+    assert_eq!(asha.client.delivery(delivery).expect("her delivery").totals.gross_g.0, 20_000);
+    let error = asha.tries_to_open("KA07A1111").expect_err("no room");
+    assert_eq!(error.code(), ErrorCode::StorageFull, "{error}");
+    machine.relieve();
+    asha.weighs(farmer, None, &[21_000]);
+    drop(asha);
+    assert_eq!(next_receipt(&market.revives("Asha", &folder)), 3);
+    machine.unmount();
+}
+
+#[test]
+fn a_full_disk_keeps_nobody_from_reading_a_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let (phone, server) = (folder.join("phone"), folder.join("server"));
     let machine = Machine::mount(folder);
-    drop(FieldClient::open(&phone, Environment::system()).expect("a phone"));
-    let opened = Server::open(&server, Environment::system()).expect("a server");
+    let opened = Server::open(folder, Environment::system()).expect("a server");
     let organisation = opened
         .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &ReferenceFile::default())
         .expect("created");
     drop(opened);
     machine.plan(DiskPlan { after: 0, fault: DiskFault::Full, seed: 1 });
-    let opened = Server::open(&server, Environment::system()).expect("it opens");
+    let opened = Server::open(folder, Environment::system()).expect("it opens");
     assert_eq!(opened.devices(organisation).expect("devices").len(), 0);
     assert_eq!(opened.day(organisation, None).expect("a day").organisation.name, "Kolar growers");
     let error = opened

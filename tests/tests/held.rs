@@ -258,12 +258,12 @@ fn what_can_be_no_record_can_be_sent_back_but_not_approved() {
     asha.syncs_wholly();
     let entry = market.server.held(market.organisation).expect("a list").remove(0);
     assert_eq!((entry.entry.document(), entry.code.as_str()), (delivery.into(), "malformed"));
-    for (named, reason) in
-        [(None, "nothing of it can be approved"), (Some(entry.entry.change), "its bytes are not a change")]
-    {
+    for named in [None, Some(entry.entry.change)] {
         let approved = market.server.approve(market.organisation, entry.entry.document(), named);
         let error = approved.expect_err("no record").to_string();
-        assert!(error.contains(reason), "{error}");
+        for text in ["it cannot be approved", "its bytes are not a change", "`held reject`", "stays held"] {
+            assert!(error.contains(text), "{named:?}: {text}: {error}");
+        }
     }
     market.server.reject(market.organisation, entry.entry.document(), Some(entry.entry.change), "").expect("rejected");
     asha.syncs_wholly();
@@ -288,6 +288,15 @@ fn a_decision_reaches_a_phone_that_lost_every_answer_until_then() {
     grant(&market, &asha, Role::Clerk);
     asha.syncs_wholly();
     assert_eq!(asha.tries_to_open("KA07A1111").expect_err("the newest grant counts").code(), ErrorCode::NotAllowed);
+}
+
+#[test]
+fn times_on_the_page_name_the_zone_of_the_organisation() {
+    let story = Story::new(21);
+    let (html, zone) = (page(&story.market), story.market.server.zone(story.market.organisation).expect("a zone"));
+    for head in ["Recorded", "Since", "Last contact"] {
+        assert!(html.contains(&format!("<th>{head} ({zone})</th>")), "{head} ({zone}): {html}");
+    }
 }
 
 #[test]

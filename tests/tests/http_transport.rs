@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farmtally_core::ErrorCode;
-use farmtally_core::client::{SyncBudget, SyncOptions, SyncOutcome};
+use farmtally_core::client::{SyncBudget, SyncOptions, SyncOutcome, SyncReport};
+use farmtally_core::environment::Clock;
 use farmtally_core::sync::{HttpTimeouts, HttpTransport};
-use farmtally_tests::{Person, Town, gzip};
+use farmtally_tests::{Person, TestClock, Town, gzip};
 
 /// What the proxy does with one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +29,26 @@ enum Way {
     Compresses,
     /// Gives responses the status 203.
     Relabels,
-    /// Sends a response in pieces of this many bytes, with a tenth of a second between them.
-    Trickles(usize),
-    /// Sends the head of a response, and then its body byte by byte, with a twentieth of a second between them.
-    TricklesBody,
+    /// Sends the head of a response, and then its body byte by byte; twenty seconds pass before each.
+    Trickles,
+    /// Sends the head of a response, and then its body byte by byte, each once the clock has moved.
+    TricklesWithTheClock,
 }
 
 /// A proxy on loopback before the server of a town.
 struct Proxy {
     address: SocketAddr,
     way: Arc<Mutex<Way>>,
-    requests: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
+    clock: Arc<TestClock>,
+}
+
+/// What the proxy has passed.
+#[derive(Default)]
+struct Seen {
+    requests: AtomicUsize,
     /// Number of heads of responses that were sent before a body that trickles.
-    heads: Arc<AtomicUsize>,
+    heads: AtomicUsize,
 }
 
 impl Proxy {
@@ -48,15 +56,39 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let way = Arc::new(Mutex::new(Way::Passes));
-        let proxy = Self { address, way: Arc::clone(&way), requests: Arc::default(), heads: Arc::default() };
-        let (server, counts) = (town.address, (Arc::clone(&proxy.requests), Arc::clone(&proxy.heads)));
+        let clock = Arc::clone(&town.market.clock);
+        let proxy = Self { address, way: Arc::clone(&way), seen: Arc::default(), clock: Arc::clone(&clock) };
+        let (server, seen) = (town.address, Arc::clone(&proxy.seen));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (way, counts) = (*way.lock().expect("a lock"), counts.clone());
-                std::thread::spawn(move || drop(serve(client, server, way, (&counts.0, &counts.1))));
+                let (way, seen, clock) = (*way.lock().expect("a lock"), Arc::clone(&seen), Arc::clone(&clock));
+                std::thread::spawn(move || drop(serve(client, server, way, &seen, &clock)));
             }
         });
         proxy
+    }
+
+    fn requests(&self) -> usize {
+        self.seen.requests.load(Ordering::SeqCst)
+    }
+
+    /// A transport that measures time by the town's clock.
+    fn transport(&self) -> HttpTransport {
+        HttpTransport::open_with(HttpTimeouts::default(), Arc::clone(&self.clock) as Arc<dyn Clock>)
+            .expect("a transport")
+    }
+
+    /// The report of a sync during which `seconds` pass once its first request is here.
+    fn sync_while_it_hangs(&self, person: &Person, transport: &HttpTransport, seconds: i64) -> SyncReport {
+        let before = self.requests();
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| person.client.sync(transport, &|_| ()).expect("a report"));
+            while self.requests() == before {
+                std::thread::yield_now();
+            }
+            self.clock.pass(seconds);
+            running.join().expect("no panic")
+        })
     }
 
     fn url(&self) -> String {
@@ -69,15 +101,11 @@ impl Proxy {
     }
 }
 
-fn serve(
-    mut client: TcpStream,
-    server: SocketAddr,
-    way: Way,
-    (requests, heads): (&AtomicUsize, &AtomicUsize),
-) -> Result<()> {
+fn serve(mut client: TcpStream, server: SocketAddr, way: Way, seen: &Seen, clock: &TestClock) -> Result<()> {
+    client.set_nodelay(true)?;
     for number in 0.. {
         let Some(request) = read_message(&mut client)? else { return Ok(()) };
-        requests.fetch_add(1, Ordering::SeqCst);
+        seen.requests.fetch_add(1, Ordering::SeqCst);
         let hangs = way == Way::Hangs || way == Way::HangsAfterOne && number == 1;
         if hangs {
             // Until the phone closes the connection.
@@ -95,17 +123,18 @@ fn serve(
             Way::CutsResponses => return client.write_all(&response[..response.len() - body.len() / 2]),
             Way::Compresses => write(&mut client, status, "content-encoding: gzip\r\n", &gzip(body))?,
             Way::Relabels => write(&mut client, if status == "200" { "203" } else { status }, "", body)?,
-            Way::Trickles(bytes) => {
-                for piece in response.chunks(bytes) {
-                    client.write_all(piece)?;
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-            }
-            Way::TricklesBody => {
+            Way::Trickles | Way::TricklesWithTheClock => {
                 client.write_all(&response[..response.len() - body.len()])?;
-                heads.fetch_add(1, Ordering::SeqCst);
+                let mut shown_ms = clock.boot_ms();
+                seen.heads.fetch_add(1, Ordering::SeqCst);
                 for byte in body {
-                    std::thread::sleep(Duration::from_millis(50));
+                    if way == Way::Trickles {
+                        clock.pass(20);
+                    }
+                    while clock.boot_ms() == shown_ms {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    shown_ms = clock.boot_ms();
                     client.write_all(&[*byte])?;
                 }
             }
@@ -159,7 +188,7 @@ fn answers_that_a_proxy_compressed_or_relabelled_are_read() {
     for way in [Way::Compresses, Way::Relabels] {
         proxy.takes(way);
         asha.registers("Lakshmi Devi", "Vemagal", "");
-        let report = asha.client.sync(&HttpTransport::open().expect("a transport"), &|_| ()).expect("a report");
+        let report = asha.client.sync(&proxy.transport(), &|_| ()).expect("a report");
         assert_eq!(report.outcome, SyncOutcome::Complete, "{way:?}");
     }
 }
@@ -170,30 +199,50 @@ fn an_answer_that_breaks_off_is_interrupted_and_no_server_at_all_is_offline() {
     let proxy = Proxy::before(&town);
     let asha = town.market.meets("Asha");
     let code = town.market.code("Asha", "clerk", "KOLAR");
-    let transport = HttpTransport::open().expect("a transport");
+    let transport = proxy.transport();
     let enrols = |url: &str| asha.client.enrol(&transport, url, &code, "test phone").expect_err("no answer").code();
     proxy.takes(Way::CutsResponses);
     assert_eq!(enrols(&proxy.url()), ErrorCode::Interrupted);
     assert_eq!(enrols("http://127.0.0.1:1"), ErrorCode::Offline);
 }
 
+/// A person who has synced over a transport whose connection dies unnoticed, and has something to send.
+fn syncs_over_a_connection_that_dies(town: &mut Town, proxy: &Proxy, way: Way) -> (Person, HttpTransport) {
+    let asha = hires(town, proxy, "Asha");
+    let transport = proxy.transport();
+    proxy.takes(way);
+    assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    (asha, transport)
+}
+
 #[test]
-fn a_connection_that_has_died_in_the_pool_is_replaced_at_once() {
-    let mut town = Town::open(3);
-    let proxy = Proxy::before(&town);
-    let asha = hires(&mut town, &proxy, "Asha");
-    let doubts =
-        HttpTimeouts { trusted: Duration::ZERO, doubted: Duration::from_millis(500), ..HttpTimeouts::default() };
-    for (way, timeouts) in [(Way::ClosesAfterOne, HttpTimeouts::default()), (Way::HangsAfterOne, doubts)] {
-        let transport = HttpTransport::open_with(timeouts).expect("a transport");
-        proxy.takes(way);
-        assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
-        asha.registers("Lakshmi Devi", "Vemagal", "");
-        let before = proxy.requests.load(Ordering::SeqCst);
-        let report = asha.client.sync(&transport, &|_| ()).expect("a report");
-        assert_eq!(report.outcome, SyncOutcome::Complete, "{way:?}");
-        assert_eq!(proxy.requests.load(Ordering::SeqCst), before + 2, "once on the old connection, once on a new one");
+fn a_connection_that_has_died_in_the_pool_is_replaced() {
+    // Idle for so many seconds, and then silent for so many.
+    let (at_once, doubted, trusted) = ((0, 0), (5, 20), (0, 40));
+    for (seed, way, (idle, silent)) in
+        [(3, Way::ClosesAfterOne, at_once), (8, Way::HangsAfterOne, doubted), (9, Way::HangsAfterOne, trusted)]
+    {
+        let mut town = Town::open(seed);
+        let proxy = Proxy::before(&town);
+        let (asha, transport) = syncs_over_a_connection_that_dies(&mut town, &proxy, way);
+        let before = proxy.requests();
+        town.market.clock.pass(idle);
+        let report = proxy.sync_while_it_hangs(&asha, &transport, silent);
+        assert_eq!(report.outcome, SyncOutcome::Complete, "{way:?} {idle}");
+        assert_eq!(proxy.requests(), before + 2, "{way:?} {idle}: on the old connection, and on a new one");
     }
+}
+
+#[test]
+fn a_phone_that_slept_for_an_hour_uses_no_connection_from_before() {
+    let mut town = Town::open(10);
+    let proxy = Proxy::before(&town);
+    let (asha, transport) = syncs_over_a_connection_that_dies(&mut town, &proxy, Way::HangsAfterOne);
+    let before = proxy.requests();
+    town.market.clock.pass(3_600);
+    let report = asha.client.sync(&transport, &|_| ()).expect("a report");
+    assert_eq!((report.outcome, proxy.requests()), (SyncOutcome::Complete, before + 1));
 }
 
 #[test]
@@ -202,10 +251,10 @@ fn cancelling_ends_a_sync_that_waits_for_an_answer() {
     let proxy = Proxy::before(&town);
     let asha = hires(&mut town, &proxy, "Asha");
     proxy.takes(Way::Hangs);
-    let transport = HttpTransport::open().expect("a transport");
+    let transport = proxy.transport();
     let outcome = std::thread::scope(|scope| {
         let running = scope.spawn(|| asha.client.sync(&transport, &|_| ()).expect("a report").outcome);
-        while proxy.requests.load(Ordering::SeqCst) == 0 {
+        while proxy.requests() == 0 {
             std::thread::yield_now();
         }
         asha.client.cancel_sync();
@@ -220,12 +269,12 @@ fn a_budget_ends_a_sync_that_waits_for_an_answer() {
     let proxy = Proxy::before(&town);
     let asha = hires(&mut town, &proxy, "Asha");
     proxy.takes(Way::Hangs);
-    let transport = HttpTransport::open().expect("a transport");
+    let transport = proxy.transport();
     let budget = SyncBudget { time_ms: 10_000, ..SyncBudget::default() };
     let options = SyncOptions { is_manual: true, budget, ..SyncOptions::default() };
     std::thread::scope(|scope| {
         let running = scope.spawn(|| asha.client.sync_with(&transport, &options, &|_| ()).expect("a report").outcome);
-        while proxy.requests.load(Ordering::SeqCst) == 0 {
+        while proxy.requests() == 0 {
             std::thread::yield_now();
         }
         town.market.clock.pass(10);
@@ -238,14 +287,15 @@ fn an_answer_that_takes_longer_than_any_silence_is_read() {
     let mut town = Town::open(6);
     let proxy = Proxy::before(&town);
     let asha = hires(&mut town, &proxy, "Asha");
-    // The answer takes over a second, with a tenth of a second between its parts.
-    proxy.takes(Way::Trickles(30));
-    let timeouts = HttpTimeouts { idle: Duration::from_millis(700), ..HttpTimeouts::default() };
-    let transport = HttpTransport::open_with(timeouts).expect("a transport");
-    assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
+    proxy.takes(Way::Trickles);
+    let before_ms = town.market.clock.boot_ms();
+    let report = asha.client.sync(&proxy.transport(), &|_| ()).expect("a report");
+    assert_eq!(report.outcome, SyncOutcome::Complete);
+    let took_ms = town.market.clock.boot_ms() - before_ms;
+    assert_eq!(took_ms, 20_000 * report.progress.bytes_down, "twenty seconds a byte, thirty would be too long");
     proxy.takes(Way::Hangs);
-    let transport = HttpTransport::open_with(timeouts).expect("a transport");
-    assert_eq!(asha.client.sync(&transport, &|_| ()).expect("a report").outcome, SyncOutcome::Offline);
+    let report = proxy.sync_while_it_hangs(&asha, &proxy.transport(), 40);
+    assert_eq!(report.outcome, SyncOutcome::Offline);
 }
 
 #[test]
@@ -253,8 +303,8 @@ fn cancelling_or_a_spent_budget_ends_a_sync_whose_answer_trickles() {
     let mut town = Town::open(7);
     let proxy = Proxy::before(&town);
     let asha = hires(&mut town, &proxy, "Asha");
-    // An answer of several seconds that is never silent for long.
-    proxy.takes(Way::TricklesBody);
+    // An answer that is never silent for long.
+    proxy.takes(Way::TricklesWithTheClock);
     let budget = SyncBudget { time_ms: 10_000, ..SyncBudget::default() };
     let options = SyncOptions { is_manual: true, budget, ..SyncOptions::default() };
     let stops: [(&dyn Fn(), SyncOutcome); 2] = [
@@ -262,14 +312,18 @@ fn cancelling_or_a_spent_budget_ends_a_sync_whose_answer_trickles() {
         (&|| town.market.clock.pass(10), SyncOutcome::Partial),
     ];
     for (stop, expected) in stops {
-        let before = proxy.heads.load(Ordering::SeqCst);
-        let transport = HttpTransport::open().expect("a transport");
+        let before = proxy.seen.heads.load(Ordering::SeqCst);
+        let transport = proxy.transport();
         let report = std::thread::scope(|scope| {
             let running = scope.spawn(|| asha.client.sync_with(&transport, &options, &|_| ()).expect("a report"));
-            while proxy.heads.load(Ordering::SeqCst) == before {
+            while proxy.seen.heads.load(Ordering::SeqCst) == before {
                 std::thread::yield_now();
             }
             stop();
+            while !running.is_finished() {
+                town.market.clock.pass_ms(10);
+                std::thread::yield_now();
+            }
             running.join().expect("no panic")
         });
         assert_eq!((report.outcome, report.progress.bytes_down), (expected, 0), "the rest is not awaited");

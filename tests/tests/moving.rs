@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex};
 use farmtally_core::client::{Access, FieldClient, SyncBudget, SyncOptions, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::environment::{Clock, Environment};
-use farmtally_core::protocol::message::{self, Problem, SyncRequest};
+use farmtally_core::protocol::message::{self, Certificate, Problem, SyncRequest};
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::{Error, ErrorCode};
-use farmtally_tests::{ADDRESS, Market, Network, Person, TestClock};
+use farmtally_sync_server::ReferenceFile;
+use farmtally_tests::{ADDRESS, Link, Market, Network, Person, TestClock, fingerprint};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
 const NEW_ADDRESS: &str = "https://new.example.org";
 
@@ -157,11 +160,15 @@ fn an_address_at_which_another_server_or_none_answers_is_refused_and_learns_noth
     let heard = Overheard::of(&servers);
     let refused = asha.client.set_server_url(&heard, NEW_ADDRESS).expect_err("another server");
     let Error::Invalid { field: "server_url", .. } = refused else { panic!("{refused:?}") };
-    assert_eq!(heard.heard().len(), 2, "one question, and the same with the challenge of who answered");
-    for request in heard.heard() {
+    let requests = heard.heard();
+    let paths: Vec<_> = requests.iter().map(|request| request.path).collect();
+    // One question, the same with the challenge of who answered, and the certificate.
+    assert_eq!(paths, ["/v1/sync", "/v1/sync", "/v1/readmit"]);
+    for request in &requests[..2] {
         let asked: SyncRequest = message::unpack(&request.body).expect("a sync");
         assert_eq!((asked.bundles.len(), asked.cursors.len()), (0, 0), "neither work nor the names of centres");
     }
+    let _: Certificate = message::unpack(&requests[2].body).expect("nothing but the certificate");
     let refused = asha.client.set_server_url(&servers, "https://nowhere.example.org").expect_err("no server");
     assert_eq!(refused.code(), ErrorCode::Offline);
     let refused = asha.client.set_server_url(&servers, "nowhere").expect_err("no address");
@@ -289,4 +296,109 @@ fn a_phone_that_is_pointed_to_a_new_address_follows_the_orders_there() {
     let report = asha.client.set_server_url(&new, NEW_ADDRESS).expect("a report");
     assert_eq!((report.outcome, unanswered(&asha)), (SyncOutcome::Complete, 0));
     assert_ne!(asha.client.session().expect("a session").device_code, device, "a new key and a new id");
+}
+
+/// Lets the device of a phone take a new key.
+fn rekeys(market: &Market, person: &Person) {
+    let device = person.client.session().expect("a session").device_code;
+    market.server.order(market.organisation, device, Order::Rekey).expect("ordered");
+    person.syncs_wholly();
+    assert_ne!(person.client.session().expect("a session").device_code, device);
+}
+
+#[test]
+fn phones_that_took_a_key_after_the_last_backup_follow_the_restored_server_to_another_address() {
+    for (seed, (is_announced, is_rekeyed)) in (20..).zip([(false, false), (false, true), (true, false), (true, true)]) {
+        let mut market = Market::open(seed);
+        let mut backup = market.backs_up("backup without her");
+        let asha = market.hires("Asha", "field_manager");
+        if is_rekeyed {
+            backup = market.backs_up("backup with her first key");
+            asha.registers("Lakshmi Devi", "Vemagal", "");
+            asha.syncs_wholly();
+            rekeys(&market, &asha);
+        }
+        asha.registers("Ramesh Gowda", "Vemagal", "");
+        asha.syncs_wholly();
+        if is_announced {
+            market.server.move_to(Some(NEW_ADDRESS)).expect("said");
+            asha.syncs_wholly();
+        }
+        asha.registers("Meena Kumari", "Vemagal", "");
+        market.sets_back(&backup, true);
+        let new = Addresses::of([(NEW_ADDRESS, &market)]);
+        let outcome = if is_announced {
+            syncs(&asha, &new)
+        } else {
+            asha.client.set_server_url(&new, NEW_ADDRESS).expect("a report").outcome
+        };
+        assert_eq!((outcome, unanswered(&asha)), (SyncOutcome::Complete, 0), "{is_announced} {is_rekeyed}");
+        assert_eq!(syncs(&asha, &new), SyncOutcome::Complete);
+        assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
+        assert!(asha.client.session().expect("a session").grant_id.is_some(), "her grant is restored too");
+    }
+}
+
+#[test]
+fn a_background_sync_over_a_slow_network_adopts_an_announced_address() {
+    let mut market = Market::open(30);
+    // Reference data that hardly compress.
+    let mut random = StdRng::seed_from_u64(1);
+    let letters: Vec<char> = ('a'..='z').chain('A'..='Z').chain('0'..='9').collect();
+    let mut text = || (0..100).map(|_| letters[random.random_range(0..letters.len())]).collect::<String>();
+    let notices: Vec<_> = (0..50).map(|number| format!(r#"{{"code": "n{number}", "text": "{}"}}"#, text())).collect();
+    let file = ReferenceFile::parse(&format!(r#"{{"notices": [{}]}}"#, notices.join(","))).expect("notices");
+    market.server.update_reference(market.organisation, &file).expect("updated");
+    let asha = market.hires("Asha", "field_manager");
+    market.server.move_to(Some(NEW_ADDRESS)).expect("said");
+    asha.syncs_wholly();
+    let slow = Link::new(&market, 1_500, 1_500);
+    let heard = Overheard::of(&slow);
+    let budget = SyncBudget { time_ms: 10_000, ..SyncBudget::default() };
+    let options = SyncOptions { budget, ..SyncOptions::default() };
+    let report = asha.client.sync_with(&heard, &options, &|_| ()).expect("a report");
+    assert_eq!(report.outcome, SyncOutcome::Complete);
+    assert!(heard.heard().iter().all(|request| request.server_url == NEW_ADDRESS), "the old one is not asked");
+}
+
+/// A server that answers one request at its new address; then the connection breaks. At the old address it fails.
+struct AnswersOnce(Network, Mutex<bool>);
+
+impl Transport for AnswersOnce {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        if request.server_url == ADDRESS {
+            return Answers(500, "internal").send(request, must_stop);
+        }
+        if std::mem::replace(&mut *self.1.lock().expect("a lock"), true) {
+            return Err(TransportError::interrupted("the connection broke"));
+        }
+        self.0.send(request, must_stop)
+    }
+}
+
+#[test]
+fn failures_at_the_old_address_are_not_held_against_the_server_that_answers_at_the_new_one() {
+    for (seed, is_announced) in [(31, false), (32, true)] {
+        let mut market = Market::open(seed);
+        let asha = market.hires("Asha", "field_manager");
+        let automatic = |transport: &dyn Transport| {
+            market.clock.pass(20 * 60);
+            asha.client.sync_with(transport, &SyncOptions::default(), &|_| ())
+        };
+        if is_announced {
+            market.server.move_to(Some(NEW_ADDRESS)).expect("said");
+            asha.syncs_wholly();
+        }
+        for _ in 0..5 {
+            let failed = automatic(&Answers(500, "internal")).expect_err("a defect");
+            assert_eq!(failed.code(), ErrorCode::Internal);
+        }
+        assert!(asha.client.sync_status().expect("a status").is_server_failing);
+        let once = AnswersOnce(market.network(), Mutex::default());
+        let report = if is_announced { automatic(&once) } else { asha.client.set_server_url(&once, NEW_ADDRESS) };
+        assert_eq!(report.expect("a report").outcome, SyncOutcome::Offline, "{is_announced}");
+        let status = asha.client.sync_status().expect("a status");
+        assert!(!status.is_server_failing, "{is_announced}");
+        assert!(status.next_try_ms.is_some_and(|wait_ms| wait_ms <= 2_000), "{is_announced}: {status:?}");
+    }
 }

@@ -146,15 +146,52 @@ fn a_proxy_that_compresses_or_relabels_answers_does_not_stop_a_sync() {
     }
 }
 
+/// Notes the size of each request and the status of its answer; panics at a sync that does not end.
+struct Noting<'a>(&'a Link, Mutex<Vec<(usize, u16)>>);
+
+impl Transport for Noting<'_> {
+    fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
+        let response = self.0.send(request, must_stop)?;
+        let mut answers = self.1.lock().expect("a lock");
+        answers.push((request.body.len(), response.status));
+        assert!(answers.len() < 1_000, "no end");
+        Ok(response)
+    }
+}
+
+#[test]
+fn a_filter_that_refuses_every_request_as_too_large_is_no_connection() {
+    let mut market = Market::open(15);
+    let asha = market.hires("Asha", "field_manager");
+    // Each of these syncs seals a bundle.
+    for _ in 0..5 {
+        weighs(&asha, 2);
+        let report = asha.client.sync(&Failing(UnavailableCause::NoConnection), &|_| ()).expect("a report");
+        assert_eq!(report.outcome, SyncOutcome::Offline);
+    }
+    let link = Link::new(&market, FAST, FAST);
+    link.passes(Middlebox::Page(413));
+    let noting = Noting(&link, Mutex::default());
+    let report = asha.client.sync(&noting, &|_| ()).expect("a report");
+    assert_eq!(report.outcome, SyncOutcome::Offline);
+    assert_eq!(report.offline.expect("a reason").cause, UnavailableCause::OtherAnswer);
+    assert_eq!(noting.1.into_inner().expect("a lock").len(), 2, "16 KiB and the smallest piece, 4 KiB");
+}
+
 #[test]
 fn a_proxy_that_limits_messages_gets_smaller_ones() {
     let mut market = Market::open(5);
     let asha = market.hires("Asha", "field_manager");
     weighs(&asha, 700);
     let link = Link::new(&market, FAST, FAST);
-    link.passes(Middlebox::LimitsRequests(16 * 1024));
-    tries(&asha.client, &link, |_| ());
+    link.passes(Middlebox::LimitsRequests(9 * 1024));
+    let noting = Noting(&link, Mutex::default());
+    assert_eq!(asha.client.sync(&noting, &|_| ()).expect("a report").outcome, SyncOutcome::Complete);
     assert_eq!(unanswered(&asha.client), 0);
+    let answers = noting.1.into_inner().expect("a lock");
+    let sent: usize = answers.iter().map(|(bytes, _)| bytes).sum();
+    let refused: Vec<_> = answers.iter().filter(|(_, status)| *status == 413).map(|(bytes, _)| bytes).collect();
+    assert!(refused.len() == 1 && *refused[0] < sent / 4, "{answers:?}");
     let meena = market.meets("Meena");
     link.passes(Middlebox::CutsResponses(16 * 1024));
     meena.client.enrol(&link, ADDRESS, &market.code("Meena", "clerk", "KOLAR"), "phone").expect("enrolled");

@@ -826,7 +826,7 @@ fn the_server_holds_what_the_phone_of_that_role_would_have_refused() {
         reasons,
         [
             "role clerk does not permit changes to what others recorded",
-            "role clerk may change a delivery only within 1 h of recording"
+            "role clerk may change this only within 1 h of recording"
         ]
     );
 }

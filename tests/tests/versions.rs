@@ -461,7 +461,7 @@ fn a_role_and_a_scope_of_a_newer_version_are_set_aside_by_a_phone_and_stop_nothi
     };
     let by = DecidedBy::server(Timestamp(7));
     let mut grant = Node::read(&encode(&Decision::of(&known, &own, &by)));
-    *grant.at(2).at(3) = Node::Other(encode(&9_u8));
+    *grant.at(2).at(3) = Node::Other(encode(&99_u8));
     logs(&market, &own, &grant.to_bytes());
     let unknown: Scope = "c/KOLAR/2019/pay".parse().expect("a scope");
     logs(&market, &unknown, &newer_decision());

@@ -270,7 +270,8 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.switch_user(user_id)?)).await
     }
 
-    /// Returns what this phone may do, by the office's orders and the time since its last contact with the server.
+    /// Returns what the current user may do on this phone, by their grant, the office's orders and the time since its last contact with
+    /// the server.
     pub async fn access(&self) -> Result<Access, FieldError> {
         self.call(|engine| Ok(engine.core.access())).await
     }

@@ -38,11 +38,12 @@ pub struct PhoneUser {
 /// What this phone may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// No limit besides the user's grant, which may be absent.
+    /// No limit besides the user's grant.
     Full,
     /// Reading and recording of deliveries: no contact for more than 14 days. Any response that the server signed restores full access.
     RecordOnly,
-    /// Sync, hand-over and own inbox items: no contact for more than 21 days; or an order `lost` or `wipe`, which no contact ends.
+    /// Sync, hand-over and own inbox items: no contact for more than 21 days; an order `lost` or `wipe`, which no contact ends; or the
+    /// user has no grant on this phone, as before the first sync.
     Locked,
 }
 
@@ -96,13 +97,22 @@ impl FieldClient {
         self.session().ok_or_else(|| Error::Internal { reason: "no session after switching the user".into() })
     }
 
-    /// Returns what this phone may do by the office's newest order and the time without contact; grants are not considered.
+    /// Returns what the current user may do on this phone. A phone that is not enrolled has [`Access::Full`].
     pub fn access(&self) -> Access {
+        let Identity { installation, device, .. } = self.identity();
+        if installation.is_some_and(|it| newest_grant(&device, &it).is_none()) {
+            return Access::Locked;
+        }
+        self.access_of_phone()
+    }
+
+    /// Returns what this phone may do by the office's newest order and the time without contact; grants are not considered.
+    pub(super) fn access_of_phone(&self) -> Access {
         let ordered = matches!(self.order(), Some(Order::Lost | Order::Wipe));
-        match self.idle().ms {
+        match self.phone_clock().idle_ms {
             _ if ordered => Access::Locked,
-            idle if idle > LOCK_MS => Access::Locked,
-            idle if idle > LAPSE_MS => Access::RecordOnly,
+            idle_ms if idle_ms > LOCK_MS => Access::Locked,
+            idle_ms if idle_ms > LAPSE_MS => Access::RecordOnly,
             _ => Access::Full,
         }
     }

@@ -138,7 +138,8 @@ impl FieldClient {
         let at = counters.hybrid.next(now);
         let clock_suspect = self.is_clock_in_doubt();
         let stamp = Stamp { user_id: installation.user_id, device_code: installation.device_code, at, clock_suspect };
-        let begun = Counters { actions: counters.actions + 1, hybrid: at, ..self.counters_at(self.idle(), *counters) };
+        let begun =
+            Counters { actions: counters.actions + 1, hybrid: at, ..self.counters_at(self.phone_clock(), *counters) };
         let (result, written, mut topics) = self.store.write(|db| {
             let mut action = Action {
                 client: self,

@@ -64,7 +64,7 @@ impl FieldClient {
         require_no_redirect(&response, path::ENROL)?;
         let enrolment = enrolment(&response, &key)?;
         // In one transaction, because a repeated call would need the key that `save` deletes.
-        self.reset_idle(enrolment.server_time, sent_ms, |db| {
+        self.note_contact(enrolment.server_time, sent_ms, |db| {
             if installation::load(db)?.is_some() {
                 return Err(Error::not_allowed(already));
             }

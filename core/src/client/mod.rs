@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::Error;
 use crate::decisions::{Grant, Order, Season};
-use crate::environment::Environment;
+use crate::environment::{Clock, Environment};
 use crate::permission::{Capability, Role, Target};
 use crate::protocol::qr::QrCollector;
 use crate::records::{Actor, Kind, RecordKind};
@@ -81,7 +81,7 @@ const LOCK_FILE: &str = "field.lock";
 /// ```
 pub struct FieldClient {
     // Lock order, none locked twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
-    // `saved_idle`, `last_day_and_access`, `last_recorded` and `events` are locked for one statement only.
+    // `saved_phone_clock`, `last_day_and_access`, `last_recorded` and `events` are locked for one statement only.
     store: Store,
     environment: Environment,
     actor: Actor,
@@ -92,7 +92,7 @@ pub struct FieldClient {
     /// Locked while a sync runs, so that only one does; the size of its next request and answer.
     syncing: Mutex<PieceSize>,
     /// The time without contact that was last committed with the counters. Separate, so that reads do not wait for a write.
-    saved_idle: Mutex<time::Idle>,
+    saved_phone_clock: Mutex<time::PhoneClock>,
     frames: Mutex<QrCollector>,
     /// When the next automatic sync is due.
     retry_schedule: Mutex<RetrySchedule>,
@@ -235,16 +235,11 @@ impl FieldClient {
         let is_first_opening = lock.metadata().map_err(unusable)?.len() == 0;
         let key = keys.map(|keys| StoreKey::of(keys, is_first_opening && !path.exists(), &environment)).transpose()?;
         let store = Store::open_with(&path, key, PHONE, is_first_opening)?;
+        file::keep_private(&path);
         if is_first_opening {
             lock.write_all(b"created\n").and_then(|()| lock.sync_all()).map_err(unusable)?;
         }
-        let (counters, has_erased) = store.write(|db| {
-            crate::store::records::refold(&mut seam(db))?;
-            let has_erased = crate::store::incoming::retry_all(db)?;
-            let counters = time::counted_to_now(&Counters::load(db)?, &*environment.clock);
-            counters.save(db)?;
-            Ok::<_, crate::store::Error>((counters, has_erased))
-        })?;
+        let (counters, has_erased) = catch_up(&store, &*environment.clock)?;
         if has_erased {
             store.scrub()?;
         }
@@ -254,7 +249,7 @@ impl FieldClient {
             identity: RwLock::default(),
             counters: Mutex::new(counters),
             syncing: Mutex::default(),
-            saved_idle: Mutex::new(time::Idle::of(&counters)),
+            saved_phone_clock: Mutex::new(time::PhoneClock::of(&counters)),
             is_purge_current: AtomicBool::new(false),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
@@ -343,7 +338,7 @@ impl FieldClient {
         let Identity { reference, device, .. } = self.identity();
         let installation = self.installation()?;
         let no_grant = "nothing is granted to this user on this phone: sync, and ask the office for a grant";
-        let access = self.access();
+        let access = self.access_of_phone();
         if access == Access::Locked {
             return Err(Error::locked("this phone is locked: sync, so that what it has recorded is uploaded"));
         }
@@ -375,6 +370,22 @@ impl FieldClient {
 impl Drop for FieldClient {
     fn drop(&mut self) {
         self.events.end();
+    }
+}
+
+/// Brings the rows up to this version, and saves the counters as of now. Returns the counters, and whether documents were erased.
+fn catch_up(store: &Store, clock: &dyn Clock) -> Result<(Counters, bool), crate::store::Error> {
+    let done = store.write(|db| {
+        crate::store::records::refold(&mut seam(db))?;
+        let has_erased = crate::store::incoming::retry_all(db)?;
+        let counters = time::counted_to_now(&Counters::load(db)?, clock);
+        counters.save(db)?;
+        Ok((counters, has_erased))
+    });
+    match done {
+        // What is stored can be shown; the next opening does the rest.
+        Err(crate::store::Error::Full) => Ok((time::counted_to_now(&store.read(Counters::load)?, clock), false)),
+        done => done,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Another address of the server: the one to which it says that it moves, and the one that a person names.
 //!
-//! Invariants: until the pinned server has signed an answer at an address, nothing is sent there but a question without content, nothing is
-//! learnt from there, and size and schedule of the requests to the stored address stay. The first signed answer replaces that address.
+//! Invariants: until the pinned server has signed an answer at an address, nothing is sent there but a question without content, and the
+//! certificate to a server that does not know the device; nothing is learnt from there, and size and schedule of the requests to the stored
+//! address stay. The first signed answer replaces that address, and begins the schedules anew.
 
 use std::sync::{MutexGuard, PoisonError};
 
@@ -17,7 +18,8 @@ const PROOF_MS: u64 = 10_000;
 
 impl FieldClient {
     /// Points this phone to another address of its server, and syncs there; everything unsent stays and is sent there. The address replaces
-    /// the stored one once the server that this phone was enrolled with has signed an answer there. Nothing is sent before but who asks.
+    /// the stored one once the server that this phone was enrolled with has signed an answer there. Before that, only the device id is sent,
+    /// and its certificate if the id is not known there.
     ///
     /// # Errors
     /// [`Error::Invalid`] (`server_url`) if the address is wrong, redirects to another, or another server answers there;
@@ -52,7 +54,7 @@ impl FieldClient {
             return report;
         }
         match report {
-            Err(Error::Unauthorized { .. }) => {
+            Err(Error::Unauthorized { .. } | Error::Invalid { field: "certificate", .. }) => {
                 Err(wrong(&"another server answers at this address, or one that does not know this phone"))
             }
             Err(error) => Err(error),
@@ -74,19 +76,15 @@ impl FieldClient {
         let piece_size = run.piece_size;
         run.proof_until_ms = now_ms.saturating_add(PROOF_MS.min(run.left_ms(now_ms) / 4));
         let ended = self.sync_once(run, Some(&next));
-        if run.answers > 0 {
-            *self.next_address_schedule() = RetrySchedule::default();
-            return Some(ended);
-        }
-        if ended.as_ref().is_ok_and(|ended| ended.outcome == SyncOutcome::Cancelled) {
+        if run.answers > 0 || ended.as_ref().is_ok_and(|ended| ended.outcome == SyncOutcome::Cancelled) {
             return Some(ended);
         }
         self.next_address_schedule().run_ended(RunEnd::Failed, self.environment.clock.boot_ms(), self.random_u64());
-        (run.piece_size, run.proof_until_ms, run.in_vain) = (piece_size, u64::MAX, run.done.requests);
+        (run.piece_size, run.proof_until_ms, run.requests_in_vain) = (piece_size, u64::MAX, run.done.requests);
         None
     }
 
-    fn next_address_schedule(&self) -> MutexGuard<'_, RetrySchedule> {
+    pub(super) fn next_address_schedule(&self) -> MutexGuard<'_, RetrySchedule> {
         self.next_address_schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

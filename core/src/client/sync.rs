@@ -43,7 +43,7 @@ pub(super) struct Run<'a> {
     /// The boot clock up to which the first answer at the next address is awaited.
     pub(super) proof_until_ms: u64,
     /// Number of requests at a next address without an answer; the budget does not end a run before another request.
-    pub(super) in_vain: u64,
+    pub(super) requests_in_vain: u64,
 }
 
 /// How a run or a part of it ended.
@@ -126,8 +126,8 @@ impl FieldClient {
         };
         let now_ms = self.environment.clock.boot_ms();
         // An address that may be wrong says nothing about the stored one.
-        let is_about_the_stored = !run.is_moving || run.answers > 0;
-        if let Some(run_end) = run_end.filter(|_| is_about_the_stored) {
+        let is_stored_address = !run.is_moving || run.answers > 0;
+        if let Some(run_end) = run_end.filter(|_| is_stored_address) {
             self.retry_schedule().run_ended(run_end, now_ms, self.random_u64());
         }
         // The identity was read again after the last response, and `synced_at` may have changed.
@@ -185,6 +185,11 @@ impl FieldClient {
             exchange.refresh_challenge_first();
         }
         let ended = self.exchange(&mut exchange, run);
+        if moving_to.is_some() && run.answers > 0 {
+            // Failures at the previous address say nothing about this one.
+            *self.retry_schedule() = RetrySchedule::default();
+            *self.next_address_schedule() = RetrySchedule::default();
+        }
         let progress = exchange.progress;
         (run.done, run.piece_size) = (progress, exchange.piece_size);
         let has_grown = (progress.sent, progress.read) != (before.sent, before.read);
@@ -216,7 +221,7 @@ impl FieldClient {
             if !exchange.is_done && run.has_spent(&exchange.progress, self.environment.clock.boot_ms()) {
                 return Ok(Ended::new(SyncOutcome::Partial, RunEnd::Slice));
             }
-            let before = exchange.progress;
+            let (before, answers) = (exchange.progress, exchange.answers);
             let Some(request) = exchange.next_request(self.now())? else { break };
             let asked_at_ms = self.environment.clock.boot_ms();
             let response = match self.send(run, &request) {
@@ -243,7 +248,10 @@ impl FieldClient {
                 }
                 handled => handled?,
             }
-            exchange.piece_size.answered(took_ms, (request.body.len() + response.body.len()) as u64);
+            // Only a signed answer says that a request of this size arrived.
+            if exchange.answers > answers {
+                exchange.piece_size.answered(took_ms, (request.body.len() + response.body.len()) as u64);
+            }
             let now = exchange.progress;
             // Verdicts change records, drafts and the inbox too.
             let has_moved = (exchange.progress.read, exchange.progress.sent) != (before.read, before.sent);
@@ -277,7 +285,7 @@ impl FieldClient {
         asked_at_ms: u64,
     ) -> Result<(), Error> {
         let Some(answer) = exchange.read_response(response)? else { return Ok(()) };
-        self.reset_idle(answer.server_time(), asked_at_ms, |db| Ok(exchange.save_contact(db, &answer)?))?;
+        self.note_contact(answer.server_time(), asked_at_ms, |db| Ok(exchange.save_contact(db, &answer)?))?;
         run.answers += 1;
         let applied = exchange.apply(&answer, self.now());
         self.follow(exchange.newest)?;
@@ -400,14 +408,14 @@ impl<'a> Run<'a> {
             piece_size,
             is_moving: false,
             proof_until_ms: u64::MAX,
-            in_vain: 0,
+            requests_in_vain: 0,
         }
     }
 
     /// Returns whether the budget is used up; never before the first request of the run.
     fn has_spent(&self, spent: &Progress, now_ms: u64) -> bool {
         let bytes = spent.bytes_up + spent.bytes_down;
-        spent.requests > self.in_vain && (self.is_out_of_time(now_ms) || bytes >= self.budget.bytes)
+        spent.requests > self.requests_in_vain && (self.is_out_of_time(now_ms) || bytes >= self.budget.bytes)
     }
 
     fn is_out_of_time(&self, now_ms: u64) -> bool {

@@ -20,21 +20,21 @@ const SUSPECT_GAP_MS: u64 = 3 * DAY_MS;
 /// Milliseconds by which the wall clock may be behind the server's time at the last contact before it is in doubt.
 const CLOCK_SLACK_MS: i64 = 120_000;
 
-/// The time without contact with the server, and the phone's time.
+/// The phone's time, and the time without contact with the server.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Idle {
+pub(super) struct PhoneClock {
     /// Milliseconds without contact, up to `counted_to`.
-    pub(super) ms: u64,
+    pub(super) idle_ms: u64,
     /// The phone's time at `counted_to`; 0 before the first contact.
     pub(super) now: Timestamp,
     /// Reading of the boot clock.
     pub(super) counted_to: u64,
 }
 
-impl Idle {
+impl PhoneClock {
     /// Returns the time that the counters have.
     pub(super) fn of(counters: &Counters) -> Self {
-        Self { ms: counters.idle_ms, now: counters.phone_time, counted_to: counters.boot_ms }
+        Self { idle_ms: counters.idle_ms, now: counters.phone_time, counted_to: counters.boot_ms }
     }
 
     fn server_time(&self) -> Option<Timestamp> {
@@ -45,13 +45,13 @@ impl Idle {
     fn up_to(self, counted_to: u64) -> Self {
         let passed_ms = counted_to.saturating_sub(self.counted_to);
         let now = self.server_time().map_or(self.now, |now| later(now, passed_ms));
-        Self { ms: self.ms.saturating_add(passed_ms), now, counted_to }
+        Self { idle_ms: self.idle_ms.saturating_add(passed_ms), now, counted_to }
     }
 
     /// Returns whether a wall clock that shows `wall` is in doubt: it is behind the last contact, or a day off the phone's time, either way.
     fn doubts(&self, wall: Timestamp) -> bool {
         let Some(now) = self.server_time() else { return false };
-        let contact = now.0.saturating_sub_unsigned(self.ms);
+        let contact = now.0.saturating_sub_unsigned(self.idle_ms);
         wall.0 < contact.saturating_sub(CLOCK_SLACK_MS) || wall.0.abs_diff(now.0) > TRUSTED_LEAD_MS.unsigned_abs()
     }
 }
@@ -61,19 +61,19 @@ fn later(at: Timestamp, by_ms: u64) -> Timestamp {
 }
 
 impl FieldClient {
-    /// Returns the time without contact with the server up to now.
-    pub(super) fn idle(&self) -> Idle {
-        let saved = *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Returns the time without contact and the phone's time up to now.
+    pub(super) fn phone_clock(&self) -> PhoneClock {
+        let saved = *self.saved_phone_clock.lock().unwrap_or_else(PoisonError::into_inner);
         saved.up_to(self.environment.clock.boot_ms())
     }
 
     /// Returns the phone's time: the estimate of the server's, or the wall clock before the first contact.
     pub(super) fn now(&self) -> Timestamp {
-        self.idle().server_time().unwrap_or_else(|| self.environment.clock.now())
+        self.phone_clock().server_time().unwrap_or_else(|| self.environment.clock.now())
     }
 
     pub(super) fn is_clock_in_doubt(&self) -> bool {
-        self.idle().doubts(self.environment.clock.now())
+        self.phone_clock().doubts(self.environment.clock.now())
     }
 
     /// Returns a new id that sorts by the phone's time.
@@ -82,27 +82,27 @@ impl FieldClient {
     }
 
     /// Returns the counters with the time up to now in them, for saving.
-    pub(super) fn counters_at(&self, idle: Idle, counters: Counters) -> Counters {
+    pub(super) fn counters_at(&self, phone_clock: PhoneClock, counters: Counters) -> Counters {
         let clock = &self.environment.clock;
-        let Idle { ms: idle_ms, now: phone_time, counted_to: boot_ms } = idle;
+        let PhoneClock { idle_ms, now: phone_time, counted_to: boot_ms } = phone_clock;
         Counters { idle_ms, phone_time, boot_ms, boot_id: clock.boot_id(), seen_at: clock.now(), ..counters }
     }
 
-    /// Replaces the counters and the time without contact in memory by those that a transaction has saved and committed.
+    /// Replaces the counters and the phone's clock in memory by those that a transaction has saved and committed.
     pub(super) fn replace_counters(&self, counters: &mut Counters, saved: Counters) {
         *counters = saved;
-        *self.saved_idle.lock().unwrap_or_else(PoisonError::into_inner) = Idle::of(&saved);
+        *self.saved_phone_clock.lock().unwrap_or_else(PoisonError::into_inner) = PhoneClock::of(&saved);
     }
 
     /// Begins the time without contact, and the phone's time with `server_time`, at the moment when the boot clock showed `contact_ms`; on
     /// disk, in one transaction with `save`, and in memory. The server must have signed an answer.
-    pub(super) fn reset_idle(
+    pub(super) fn note_contact(
         &self,
         server_time: Timestamp,
         contact_ms: u64,
         save: impl FnOnce(&rusqlite::Connection) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let contact = Idle { ms: 0, now: server_time, counted_to: contact_ms };
+        let contact = PhoneClock { idle_ms: 0, now: server_time, counted_to: contact_ms };
         let mut counters = self.counters();
         let saved = self.counters_at(contact.up_to(self.environment.clock.boot_ms()), *counters);
         self.store.write(|db| {
@@ -114,7 +114,8 @@ impl FieldClient {
     }
 
     /// Returns today's date in the organisation's zone (in UTC before the first sync), by the phone's time. If the wall clock is in doubt,
-    /// perhaps it is the server's that is wrong: then the first counts of phone's time and wall clock that lies within a season.
+    /// the server's clock may be the wrong one: then the date is that of the first clock, phone's time before wall clock, that is within a
+    /// season.
     pub fn date(&self) -> BusinessDate {
         let reference = self.reference();
         let zone_minutes = reference.organisation().map_or(0, |organisation| organisation.zone_minutes);
@@ -152,7 +153,7 @@ pub(super) fn counted_to_now(saved: &Counters, clock: &dyn Clock) -> Counters {
     let (boot_id, boot_ms, seen_at) = (clock.boot_id(), clock.boot_ms(), clock.now());
     let gap = Gap::between(saved, boot_id, boot_ms, seen_at);
     let idle_ms = saved.idle_ms.saturating_add(gap.idle_ms);
-    let phone_time = Idle::of(saved).server_time().map_or(saved.phone_time, |time| later(time, gap.passed_ms));
+    let phone_time = PhoneClock::of(saved).server_time().map_or(saved.phone_time, |time| later(time, gap.passed_ms));
     Counters { idle_ms, phone_time, boot_ms, boot_id, seen_at, ..*saved }
 }
 
@@ -175,7 +176,7 @@ impl Gap {
             return Self { idle_ms: passed_ms, passed_ms };
         }
         let since = |at: Timestamp| u64::try_from(wall.0.saturating_sub(at.0)).ok();
-        let shown = [since(saved.seen_at), Idle::of(saved).server_time().and_then(since)];
+        let shown = [since(saved.seen_at), PhoneClock::of(saved).server_time().and_then(since)];
         let believed = shown.into_iter().flatten().find(|gap_ms| *gap_ms <= LONGEST_GAP_MS);
         let passed_ms = believed.unwrap_or(0).max(boot_ms);
         let is_suspect = believed.is_none() && shown.iter().any(Option::is_some);
@@ -193,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_is_in_doubt_before_the_last_contact_and_a_day_off_the_phones_time() {
-        let idle = Idle { ms: 10 * DAY_MS, now: Timestamp(USED), counted_to: 0 };
+        let phone_clock = PhoneClock { idle_ms: 10 * DAY_MS, now: Timestamp(USED), counted_to: 0 };
         for (wall, is_in_doubt) in [
             (USED, false),
             (USED + DAY, false),
@@ -202,11 +203,11 @@ mod tests {
             (USED - DAY - 1, true),
             (0, true),
         ] {
-            assert_eq!(idle.doubts(Timestamp(wall)), is_in_doubt, "{wall}");
-            let new = Idle { now: Timestamp(0), ..idle };
+            assert_eq!(phone_clock.doubts(Timestamp(wall)), is_in_doubt, "{wall}");
+            let new = PhoneClock { now: Timestamp(0), ..phone_clock };
             assert!(!new.doubts(Timestamp(wall)), "nothing is known before the first contact");
         }
-        let fresh = Idle { ms: 0, ..idle };
+        let fresh = PhoneClock { idle_ms: 0, ..phone_clock };
         assert!(!fresh.doubts(Timestamp(USED - CLOCK_SLACK_MS)));
         assert!(fresh.doubts(Timestamp(USED - CLOCK_SLACK_MS - 1)));
     }

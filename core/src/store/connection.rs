@@ -1,33 +1,43 @@
 //! Connections to a database's file, and their settings.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::Error;
+use super::file::{self, plain_path};
 use super::key::StoreKey;
-use super::{Error, file};
 
 /// Longest wait of a statement for another connection.
 pub(super) const BUSY_WAIT: Duration = Duration::from_secs(10);
 
-/// Tries of the first connections to a new file, each of which another connection may prevent.
+/// Attempts to enable the write-ahead log of a new file, each of which another connection may prevent.
 const WRITE_AHEAD_TRIES: u32 = 10;
-
-/// Returns the path so that SQLite takes it for one: it reads a name that begins with `file:` as a URI, which would name another file than
-/// the one whose folder is locked.
-pub(super) fn plain_path(path: &Path) -> PathBuf {
-    Path::new(".").join(path)
-}
 
 /// Opens a further connection to an open store.
 pub(super) fn connect(path: &Path, key: Option<&StoreKey>) -> Result<Connection, Error> {
     let connection =
         Connection::open_with_flags(plain_path(path), OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE);
-    connection.map_err(Error::from).and_then(|it| configure(it, path, key, false)).map_err(|error| error.about(path))
+    let connected = connection.map_err(Error::from).and_then(|it| {
+        keep_log_on_close(&it, true)?;
+        configure(it, path, key, false)
+    });
+    connected.map_err(|error| error.about(path))
 }
 
+/// Sets whether the write-ahead log stays as it is when the last connection closes, instead of being folded back into the file and removed.
+/// What finds damage must leave the files as they are.
+pub(super) fn keep_log_on_close(connection: &Connection, is_kept: bool) -> Result<(), Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept)?;
+    Ok(())
+}
+
+/// Unlocks a new connection with the key, if there is one, and applies the settings of all connections.
+///
+/// # Errors
+/// [`Error::Corrupt`] if the file is empty, unless it `may_be_empty`; [`Error::WrongKey`]; other SQLite errors.
 pub(super) fn configure(
     connection: Connection,
     path: &Path,

@@ -72,15 +72,70 @@ impl<'a> DatabaseFile<'a> {
             removed => removed.and_then(|()| sync_folder_of(&mark)).map_err(|error| of_io(&mark, &error)),
         }
     }
+}
 
-    /// Takes access to the file, its log, its index and its key's fingerprint from all other accounts, where the file system knows permissions.
-    pub(super) fn keep_private(&self) {
-        let parts = ["", "-wal", "-shm"].map(|part| beside(self.path, part));
-        for path in parts.into_iter().chain([self.path.with_extension("fingerprint")]) {
-            // A file that belongs to another account, or is on a file system without permissions, is used as it is.
-            drop(restrict(&path));
-        }
+/// Takes access to a database, its log, its index and its key's fingerprint from all other accounts, where the file system knows
+/// permissions.
+pub(crate) fn keep_private(database: &Path) {
+    let parts = ["", "-wal", "-shm"].map(|part| beside(database, part));
+    for path in parts.into_iter().chain([database.with_extension("fingerprint")]) {
+        // A file that belongs to another account, or is on a file system without permissions, is used as it is.
+        drop(restrict(&path));
     }
+}
+
+/// Returns a path that SQLite takes for one: it reads a name that begins with `file:` as a URI, which would name another file.
+pub fn plain_path(path: &Path) -> PathBuf {
+    Path::new(".").join(path)
+}
+
+/// Files of an open database, by which it is noticed that one of them was removed or replaced: what is written to such a file is lost.
+#[derive(Debug)]
+pub(super) struct OpenFiles(Vec<(PathBuf, FileNumber)>);
+
+/// Device and number of a file; no other file on the machine has them while it is open.
+type FileNumber = (u64, u64);
+
+impl OpenFiles {
+    /// Looks at a database's file and at its write-ahead log. Leaves out what only a virtual file system of SQLite has.
+    pub(super) fn of(path: &Path) -> Self {
+        let files = [path.to_owned(), beside(path, "-wal")].into_iter();
+        Self(files.filter_map(|path| number(&path).ok().flatten().map(|number| (path, number))).collect())
+    }
+
+    /// Requires that the files are still where they were opened.
+    ///
+    /// # Errors
+    /// [`Error::Removed`] naming the file; [`Error::Denied`].
+    pub(super) fn require_in_place(&self) -> Result<(), Error> {
+        for (path, opened) in &self.0 {
+            if number(path).map_err(|error| of_io(path, &error))? != Some(*opened) {
+                return Err(Error::Removed { what: path.display().to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the number of a file; `None` if it does not exist, or where files have no numbers.
+fn number(path: &Path) -> io::Result<Option<FileNumber>> {
+    #[cfg(unix)]
+    match fs::metadata(path) {
+        Ok(file) => {
+            use std::os::unix::fs::MetadataExt;
+            return Ok(Some((file.dev(), file.ino())));
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+        Err(error) => return Err(error),
+    }
+    #[cfg(not(unix))]
+    let _open_files_cannot_be_removed_here = path;
+    Ok(None)
+}
+
+/// Returns whether a database has a write-ahead log that is not empty, as after a process that was killed.
+pub(super) fn has_log(path: &Path) -> bool {
+    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
 }
 
 /// Makes files that are created with these options readable by this account only.

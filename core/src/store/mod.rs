@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use connection::{BUSY_WAIT, configure, connect, plain_path};
-use file::DatabaseFile;
+use connection::{BUSY_WAIT, configure, connect, keep_log_on_close};
+use file::{DatabaseFile, OpenFiles, plain_path};
 pub(crate) use key::StoreKey;
 pub use key::{KeyStore, KeyStoreError};
 
@@ -57,6 +57,14 @@ pub enum Error {
         "{what} cannot be used: give this account read and write access to it and to its folder, or mount the storage writable"
     )]
     Denied {
+        /// Path, as text.
+        what: String,
+    },
+    /// A file was removed or replaced while it was open: what would be written to it would be lost.
+    #[error(
+        "{what} was removed or replaced while it was in use: stop this program, put the file back, and start it again"
+    )]
+    Removed {
         /// Path, as text.
         what: String,
     },
@@ -166,9 +174,13 @@ pub struct Store {
     key: Option<StoreKey>,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    files: OpenFiles,
     commits: AtomicU32,
-    /// Whether the write-ahead log still contains deleted bytes, because a reader kept it from being emptied.
+    /// Whether the write-ahead log must be emptied with the next commit: it still contains deleted bytes, because a reader kept it from
+    /// being emptied, or an earlier process was killed and left it.
     scrub_due: AtomicBool,
+    /// Whether the write-ahead log stays as it is when the store is closed.
+    is_log_kept: AtomicBool,
 }
 
 impl Store {
@@ -201,6 +213,7 @@ impl Store {
         may_create: bool,
     ) -> Result<Self, Error> {
         let mut file = DatabaseFile::find(path)?;
+        let is_log_left = file::has_log(path);
         let named = |error: Error| key::explain(error, path, key.as_ref()).about(path);
         let existing = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         let opened = match Connection::open_with_flags(plain_path(path), existing) {
@@ -216,30 +229,49 @@ impl Store {
             }
             opened => opened,
         };
-        file.keep_private();
+        if file.may_be_empty() {
+            // SQLite makes files as the process's mask allows. An existing file is left to the caller: it may be another program's.
+            file::keep_private(path);
+        }
         let opened = opened.map_err(|error| named(error.into()))?;
         if opened.is_readonly(rusqlite::MAIN_DB)? {
             // SQLite would read it, and fail with the first write.
             return Err(Error::denied(&path.display()));
         }
+        keep_log_on_close(&opened, is_log_left)?;
         let mut writer = configure(opened, path, key.as_ref(), file.may_be_empty()).map_err(named)?;
         migrate(&mut writer, migrations).map_err(|error| error.about(path))?;
+        keep_log_on_close(&writer, true)?;
         file.end()?;
         if let Some(key) = &key {
             // A lost fingerprint is harmless: a wrong key is then reported as damage.
             drop(key::save_fingerprint(path, key));
         }
-        // Without this the log would grow without limit, and keep erased bytes, if the process is always killed early. If the disk is full
-        // or another process reads, the next opening tries again.
-        drop(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         Ok(Self {
             path: path.to_owned(),
             key,
             writer: Mutex::new(writer),
             readers: Mutex::default(),
+            files: OpenFiles::of(path),
             commits: AtomicU32::new(0),
-            scrub_due: AtomicBool::new(false),
+            // Without this the log would grow without limit, and keep erased bytes, if the process is always killed early. Not now: what
+            // is damaged is found only by reading, and must then be as it was.
+            scrub_due: AtomicBool::new(is_log_left),
+            is_log_kept: AtomicBool::new(false),
         })
+    }
+
+    /// Leaves the file and its write-ahead log as they are when the store is closed, because something in them is damaged.
+    pub fn keep_log(&self) {
+        self.is_log_kept.store(true, Ordering::Release);
+    }
+
+    /// Requires that the files are still where they were opened.
+    ///
+    /// # Errors
+    /// [`Error::Removed`], [`Error::Denied`].
+    pub fn require_in_place(&self) -> Result<(), Error> {
+        self.files.require_in_place()
     }
 
     pub(crate) fn folder(&self) -> Option<&Path> {
@@ -251,6 +283,7 @@ impl Store {
     /// # Errors
     /// Errors of `f` and of SQLite.
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        self.require_in_place()?;
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
@@ -272,10 +305,12 @@ impl Store {
     /// Errors of `f` and of SQLite; nothing was changed.
     pub fn write<T, E: From<Error>>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut writer = lock(&self.writer);
+        let before = writer.total_changes();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
         let result = f(&transaction)?;
+        self.require_in_place()?;
         transaction.commit().map_err(Error::from)?;
-        if self.scrub_due.load(Ordering::Acquire) {
+        if writer.total_changes() != before && self.scrub_due.load(Ordering::Acquire) {
             // The commit is done even if this fails; the next commit tries again.
             drop(self.empty_log(&writer));
         }
@@ -293,8 +328,14 @@ impl Store {
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
         let reader = connect(&self.path, self.key.as_ref())?;
         let unusable = |error: std::io::Error| file::of_io(path, &error);
+        let plain = plain_path(path);
+        let name =
+            plain.to_str().ok_or_else(|| unusable(std::io::Error::other("its path is not UTF-8: name another")))?;
         let copy = file::private(std::fs::File::options().write(true).create(true)).open(path).map_err(unusable)?;
-        reader.execute("VACUUM INTO ?1", [path.to_string_lossy()]).map_err(|error| Error::from(error).about(path))?;
+        reader.execute("VACUUM INTO ?1", [name]).map_err(|error| match Error::from(error) {
+            damaged @ Error::Corrupt { .. } => damaged.about(&self.path),
+            error => error.about(path),
+        })?;
         copy.sync_all().map_err(unusable)
     }
 
@@ -329,6 +370,18 @@ impl Store {
         });
         // If no thread starts, the log grows until the next checkpoint.
         drop(folds_back);
+    }
+}
+
+impl Drop for Store {
+    /// Lets the last connection fold the write-ahead log back into the file and remove it, unless it must stay, or is another's by now.
+    fn drop(&mut self) {
+        lock(&self.readers).clear();
+        let is_kept = self.is_log_kept.load(Ordering::Acquire) && file::has_log(&self.path);
+        if !is_kept && self.require_in_place().is_ok() {
+            // If this fails, the next process finds the log.
+            drop(keep_log_on_close(&lock(&self.writer), false));
+        }
     }
 }
 

@@ -343,7 +343,7 @@ pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
 /// Computes words and folded columns again if they were computed with another [`FOLD_VERSION`]. Documents that cannot be read keep theirs.
 ///
 /// # Errors
-/// [`Error::Sql`] and other errors of the database.
+/// [`Error::Sql`] and other errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn refold(db: &mut dyn Writer) -> Result<(), Error> {
     if is_folded(db)? {
         return Ok(());
@@ -352,7 +352,11 @@ pub fn refold(db: &mut dyn Writer) -> Result<(), Error> {
         let of_kind = "SELECT document_id FROM documents WHERE kind = ?1 ORDER BY document_id";
         let ids: Vec<DocumentId> = db.query_all(of_kind, &values![kind], |row| row.get(0))?;
         for id in ids {
-            let Ok(Some((Stored { scope, .. }, Merged { record: Some(record), .. }))) = load(db, id) else { continue };
+            let loaded = match load(db, id) {
+                Err(Error::Record(_unreadable)) => continue,
+                loaded => loaded?,
+            };
+            let Some((Stored { scope, .. }, Merged { record: Some(record), .. })) = loaded else { continue };
             save_rows(db, &[(&scope, id, &record)])?;
             search::remove(db, id)?;
             search::replace_words(db, &[(&scope, id, Vec::new(), record.words())])?;
@@ -442,5 +446,28 @@ mod tests {
         let word = "INSERT INTO words (scope, token, document_id) VALUES (?1, 'lakshmi', ?2)";
         store.write(|db| Ok::<_, Error>(db.execute(word, (&scope, id))?)).expect("a word of another version");
         assert_eq!(save().expect("bytes that replace what cannot be read"), 0);
+    }
+
+    #[test]
+    fn words_count_as_computed_again_only_once_every_row_could_be_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("shared.db"), &[RECORDS]).expect("it opens");
+        let insert =
+            "INSERT INTO documents (document_id, kind, scope, saved, heads) VALUES (?1, ?2, 'c/KOLAR', ?3, ?4)";
+        let stores = |id: u8, heads: &[u8]| {
+            let row = (DocumentId::from([id; 16]), Kind::of::<Contact>().number, b"no document", heads);
+            store.write(|db| Ok::<_, Error>(db.execute(insert, row)?)).expect("a row");
+        };
+        let refolds = || store.write(|db| refold(&mut seam(db)));
+        let is_folded = || store.read(|db| is_folded(&mut seam(db))).expect("an answer");
+        stores(1, &[]);
+        stores(2, &[7; 31]);
+        let error = refolds().expect_err("a damaged row");
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert!(!is_folded());
+        let delete = "DELETE FROM documents WHERE length(heads) = 31";
+        store.write(|db| Ok::<_, Error>(db.execute(delete, [])?)).expect("deleted");
+        refolds().expect("a document that cannot be read keeps its words");
+        assert!(is_folded());
     }
 }

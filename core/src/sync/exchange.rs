@@ -79,6 +79,7 @@ enum ChallengeState {
     Fresh,
 }
 
+/// Exchange of this phone with its server: what was sent, what is to be sent, and what the answers say about the next request.
 pub(crate) struct Exchange<'a> {
     store: &'a Store,
     installation: Arc<Installation>,
@@ -98,7 +99,7 @@ pub(crate) struct Exchange<'a> {
     /// Whether neither side has more to send.
     pub(crate) is_done: bool,
     challenge_state: ChallengeState,
-    /// Whether everything waits for the first answer of the pinned server, because it may be another at this address.
+    /// Whether everything waits for the first signed answer, because another server may answer at this address.
     requires_proof: bool,
     repair: Repair,
     /// Size of the next request and answer; the caller records how long each took.
@@ -148,7 +149,7 @@ impl<'a> Exchange<'a> {
             challenge_state: ChallengeState::Assumed,
             requires_proof: false,
             repair: Repair::default(),
-            piece_size,
+            piece_size: piece_size.without_limit(),
             idle_answers: 0,
             answers: 0,
             progress,
@@ -156,7 +157,8 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Sends only a question without content until the pinned server has signed an answer.
+    /// Sends only a question without content, and the certificate if the server does not know this device, until the pinned server has
+    /// signed an answer.
     pub(crate) fn require_proof(&mut self) {
         self.requires_proof = true;
     }
@@ -177,13 +179,13 @@ impl<'a> Exchange<'a> {
         if self.is_done {
             return Ok(None);
         }
-        if self.requires_proof {
-            let question = message::pack(&self.bare_request()).map_err(|error| internal(&error))?;
-            return Ok(Some(self.signed(question)));
-        }
         self.repair.entries_in_flight = 0;
         if let Some(request) = self.repair_request()? {
             return Ok(Some(request));
+        }
+        if self.requires_proof {
+            let question = message::pack(&self.bare_request()).map_err(|error| internal(&error))?;
+            return Ok(Some(self.signed(question)));
         }
         let waiting = self.store.read(|db| outbox::unheld_count(db, self.sent_up_to))?;
         let (mut bundles, mut parcels) = match self.challenge_state {
@@ -308,12 +310,12 @@ impl<'a> Exchange<'a> {
                     self.send_again();
                     return Ok(None);
                 }
-                // At an address that is not proven, another server says nothing about this device.
-                if self.requires_proof || self.repair.was_readmitted {
+                if self.repair.was_readmitted {
                     return Err(unknown_device());
                 }
                 // The server may be set back to a copy from before it enrolled this device. Bundles under earlier keys are sent again even
-                // if the response to the certificate is lost: afterwards the server knows the device as ever.
+                // if the response to the certificate is lost: afterwards the server knows the device as ever. If another server answers at a
+                // new address, they are sent again too, which does no harm.
                 self.store.write(|db| outbox::requeue_earlier_bundles(db, self.installation.device_id))?;
                 self.repair.needs_readmit = true;
                 self.send_again();
@@ -327,7 +329,7 @@ impl<'a> Exchange<'a> {
                 Ok(None)
             }
             // The server or a proxy before it takes smaller requests.
-            413 if self.can_send_less() && self.piece_size.failed() => {
+            413 if self.can_send_less() && self.piece_size.was_refused() => {
                 self.send_again();
                 Ok(None)
             }
@@ -337,8 +339,8 @@ impl<'a> Exchange<'a> {
 
     /// Returns whether the last request carried more than one bundle, parcel or entry, so that it can be divided.
     fn can_send_less(&self) -> bool {
-        let pieces = (self.bundles_in_flight.len() + self.parcels_in_flight.len()) as u64;
-        pieces.max(self.repair.entries_in_flight) > 1
+        let parts = (self.bundles_in_flight.len() + self.parcels_in_flight.len()) as u64;
+        parts.max(self.repair.entries_in_flight) > 1
     }
 
     /// Lets later requests send the bundles and parcels of the last one again, because the server gave no verdict on them.
@@ -374,7 +376,7 @@ impl<'a> Exchange<'a> {
         let Answer { attestation, updates, .. } = answer;
         self.challenge = answer.challenge;
         self.answers += 1;
-        // An answer to the question without cursors has nothing that follows them.
+        // An answer to the question without content has none either.
         if std::mem::take(&mut self.requires_proof) {
             return Ok(());
         }

@@ -4,12 +4,13 @@
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::transport::{
     CONTENT_TYPE, STOP_STEP, Transport, TransportError, UPLOAD_BYTES_PER_S, WireRequest, WireResponse,
 };
 use crate::UnavailableCause;
+use crate::environment::{Clock, Environment};
 use crate::limits::MAX_WIRE_BYTES;
 
 /// Time for which an idle connection is kept; less than a server keeps it.
@@ -23,7 +24,7 @@ pub struct HttpTimeouts {
     /// Longest silence: from the request to the first byte of the response, and between bytes of it.
     pub idle: Duration,
     /// Longest silence after a request over a connection that was idle for longer than `trusted`. It may have died unnoticed, for instance
-    /// because the phone changed from one network to another; the request is then sent once more over a new one.
+    /// because the phone changed from one network to another.
     pub doubted: Duration,
     /// Time for which an idle connection is not doubted.
     pub trusted: Duration,
@@ -44,20 +45,22 @@ impl Default for HttpTimeouts {
     }
 }
 
-/// Transport over HTTP or HTTPS; keeps connections open between requests.
-#[derive(Debug)]
+/// Transport over HTTP or HTTPS; keeps connections open between requests. A request over a connection that was open already, and on which
+/// nothing of a response came, is sent once more over a new one.
 pub struct HttpTransport {
     runtime: tokio::runtime::Runtime,
     tls: rustls::ClientConfig,
     timeouts: HttpTimeouts,
+    /// Its boot clock measures all waits, because the system's timers stop while the phone sleeps.
+    clock: Arc<dyn Clock>,
     pool: Mutex<Pool>,
 }
 
-/// A client with its open connections, and when the last response over one of them ended.
-#[derive(Clone, Debug)]
+/// A client with its open connections, and the boot clock when the last response over one of them ended.
+#[derive(Clone)]
 struct Pool {
     client: reqwest::Client,
-    answered_at: Option<Instant>,
+    answered_at_ms: Option<u64>,
 }
 
 /// A request without a response.
@@ -68,23 +71,28 @@ struct Failure {
 }
 
 impl HttpTransport {
-    /// Creates a transport with the default time limits.
+    /// Creates a transport with the default time limits and the system's clock.
     ///
     /// # Errors
     /// [`TransportError`] if TLS cannot be set up.
     pub fn open() -> Result<Self, TransportError> {
-        Self::open_with(HttpTimeouts::default())
+        Self::open_with(HttpTimeouts::default(), Environment::system().clock)
     }
 
-    /// Creates a transport with these time limits.
+    /// Creates a transport with these time limits, measured by the boot clock of `clock`.
     ///
     /// # Errors
     /// [`TransportError`] if TLS cannot be set up.
-    pub fn open_with(timeouts: HttpTimeouts) -> Result<Self, TransportError> {
+    pub fn open_with(timeouts: HttpTimeouts, clock: Arc<dyn Clock>) -> Result<Self, TransportError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let tls = tls()?;
         let client = client(tls.clone(), timeouts.connect)?;
-        Ok(Self { runtime, tls, timeouts, pool: Mutex::new(Pool { client, answered_at: None }) })
+        Ok(Self { runtime, tls, timeouts, clock, pool: Mutex::new(Pool { client, answered_at_ms: None }) })
+    }
+
+    /// Returns the time since the boot clock showed `since_ms`.
+    fn passed(&self, since_ms: u64) -> Duration {
+        Duration::from_millis(self.clock.boot_ms().saturating_sub(since_ms))
     }
 
     /// Sends a request, and waits up to `first` for the first byte of the response.
@@ -128,14 +136,14 @@ impl HttpTransport {
         longest: Duration,
         must_stop: &dyn Fn() -> bool,
     ) -> Result<F::Output, TransportError> {
-        let started_at = Instant::now();
+        let started_ms = self.clock.boot_ms();
         loop {
-            let left = longest.saturating_sub(started_at.elapsed());
-            let step = left.min(STOP_STEP);
-            match self.runtime.block_on(async { tokio::time::timeout(step, future.as_mut()).await }) {
+            // After a sleep of the phone, what arrived meanwhile is read first.
+            let is_last = self.passed(started_ms) >= longest;
+            match self.runtime.block_on(async { tokio::time::timeout(STOP_STEP, future.as_mut()).await }) {
                 Ok(output) => return Ok(output),
                 Err(_elapsed) if must_stop() => return Err(stopped()),
-                Err(_elapsed) if left.is_zero() => {
+                Err(_elapsed) if is_last => {
                     return Err(TransportError::interrupted(format!("nothing arrived for {} s", longest.as_secs())));
                 }
                 Err(_elapsed) => {}
@@ -148,21 +156,23 @@ impl Transport for HttpTransport {
     fn send(&self, request: &WireRequest, must_stop: &dyn Fn() -> bool) -> Result<WireResponse, TransportError> {
         let upload = request.body.len() as u64 / u64::from(self.timeouts.upload_bytes_per_s.max(1));
         let upload = Duration::from_secs(upload);
-        let pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let idle = pool.answered_at.map(|at| at.elapsed()).filter(|idle| *idle < KEPT);
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let idle = pool.answered_at_ms.map(|at_ms| self.passed(at_ms));
+        if idle.is_some_and(|idle| idle >= KEPT) {
+            // The client closes idle connections by itself, but counts no sleep.
+            pool.client = client(self.tls.clone(), self.timeouts.connect)?;
+        }
+        let idle = idle.filter(|idle| *idle < KEPT);
         let is_doubted = idle.is_some_and(|idle| idle >= self.timeouts.trusted);
         let first = upload + if is_doubted { self.timeouts.doubted } else { self.timeouts.idle };
-        let asked_at = Instant::now();
         let mut answer = self.exchange(&pool.client, request, first, must_stop);
-        // Every request may be repeated, so one that met a dead connection is sent once more.
-        let is_dead = idle.is_some() && (is_doubted || asked_at.elapsed() < first);
-        if is_dead && answer.as_ref().is_err_and(|it| it.may_repeat) {
-            let client = client(self.tls.clone(), self.timeouts.connect)?;
-            answer = self.exchange(&client, request, self.timeouts.idle + upload, must_stop);
-            self.pool.lock().unwrap_or_else(PoisonError::into_inner).client = client;
+        // Every request may be repeated.
+        if idle.is_some() && answer.as_ref().is_err_and(|it| it.may_repeat) {
+            pool.client = client(self.tls.clone(), self.timeouts.connect)?;
+            answer = self.exchange(&pool.client, request, self.timeouts.idle + upload, must_stop);
         }
-        let answered_at = answer.is_ok().then(Instant::now);
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).answered_at = answered_at;
+        pool.answered_at_ms = answer.is_ok().then(|| self.clock.boot_ms());
+        *self.pool.lock().unwrap_or_else(PoisonError::into_inner) = pool;
         answer.map_err(|failure| failure.error)
     }
 }

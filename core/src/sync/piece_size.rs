@@ -19,39 +19,54 @@ const MEASURED_PART: u64 = 8;
 
 /// Raw bytes that the next request may carry in bundles, parcels or offers, and its answer in frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PieceSize(usize);
+pub(crate) struct PieceSize {
+    bytes: usize,
+    /// Largest size of this exchange: below each one that was refused as too large.
+    limit: usize,
+}
 
 impl Default for PieceSize {
     fn default() -> Self {
-        Self(FIRST_PIECE_BYTES)
+        Self { bytes: FIRST_PIECE_BYTES, limit: MAX_PIECE_BYTES }
     }
 }
 
 impl PieceSize {
     /// Returns the raw bytes of a piece.
     pub(crate) fn bytes(self) -> usize {
-        self.0
+        self.bytes
     }
 
     /// Returns the raw bytes at which a new bundle ends.
     pub(crate) fn bundle_bytes(self) -> usize {
-        self.0.min(BUNDLE_BYTES)
+        self.bytes.min(BUNDLE_BYTES)
     }
 
-    /// Records an answer: `took_ms` after its request, `bytes` of both as sent.
+    /// Returns this size for a new exchange, in which larger requests may pass than in the last one.
+    pub(crate) fn without_limit(self) -> Self {
+        Self { limit: MAX_PIECE_BYTES, ..self }
+    }
+
+    /// Records an answer of the server: `took_ms` after its request, `bytes` of both as sent.
     pub(crate) fn answered(&mut self, took_ms: u64, bytes: u64) {
         if took_ms > LONG_MS {
-            self.0 = (self.0 / 2).max(MIN_PIECE_BYTES);
-        } else if took_ms < SHORT_MS && bytes >= self.0 as u64 / MEASURED_PART {
-            self.0 = (self.0 * 2).min(MAX_PIECE_BYTES);
+            self.bytes = (self.bytes / 2).max(MIN_PIECE_BYTES);
+        } else if took_ms < SHORT_MS && bytes >= self.bytes as u64 / MEASURED_PART {
+            self.bytes = (self.bytes * 2).min(self.limit);
         }
     }
 
-    /// Records that no answer came, or one that was cut off, or that the request was too large. Returns whether the next piece is smaller.
-    pub(crate) fn failed(&mut self) -> bool {
-        let before = self.0;
-        self.0 = (self.0 / 4).max(MIN_PIECE_BYTES);
-        self.0 < before
+    /// Records that no answer came, or one that was cut off.
+    pub(crate) fn failed(&mut self) {
+        self.bytes = (self.bytes / 4).max(MIN_PIECE_BYTES);
+    }
+
+    /// Records that the request was too large. Returns whether the next piece is smaller.
+    pub(crate) fn was_refused(&mut self) -> bool {
+        let before = self.bytes;
+        self.limit = (before / 2).max(MIN_PIECE_BYTES);
+        self.failed();
+        self.bytes < before
     }
 }
 
@@ -89,7 +104,23 @@ mod tests {
     #[test]
     fn a_piece_shrinks_to_a_quarter_after_a_failure_and_has_a_floor() {
         let mut size = PieceSize::default();
-        assert_eq!((size.failed(), size.bytes(), size.bundle_bytes()), (true, 4 * KIB, 4 * KIB));
-        assert_eq!((size.failed(), size.bytes()), (false, 4 * KIB));
+        for _ in 0..2 {
+            size.failed();
+            assert_eq!((size.bytes(), size.bundle_bytes()), (4 * KIB, 4 * KIB));
+        }
+    }
+
+    #[test]
+    fn a_piece_stays_below_one_that_was_too_large_until_the_next_exchange() {
+        let mut size = PieceSize { bytes: 128 * KIB, ..PieceSize::default() };
+        assert_eq!((size.was_refused(), size.bytes()), (true, 32 * KIB));
+        let answered = |mut size: PieceSize| {
+            (0..20).for_each(|_| size.answered(0, u64::MAX));
+            size.bytes()
+        };
+        assert_eq!((answered(size), answered(size.without_limit())), (64 * KIB, 512 * KIB));
+        let refused = [size.was_refused(), size.was_refused(), size.was_refused()];
+        assert_eq!((refused, size.bytes()), ([true, true, false], 4 * KIB));
+        assert_eq!(answered(size), 4 * KIB);
     }
 }

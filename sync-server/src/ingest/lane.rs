@@ -24,16 +24,11 @@ pub(crate) fn rule(
     by: &DecidedBy,
 ) -> Result<Vec<HeldEntry>, Error> {
     let mut state = State::load(db, [], [document], by.decided_at)?;
-    let ruled = state.rule(document, named, |state, entry| {
-        if is_approved { state.approve(entry, named) } else { Ok(state.reject(entry, &by.reason)) }
+    let (ruled, never) = state.rule(document, named, |state, entry| {
+        if is_approved { state.approve(entry) } else { Ok(state.reject(entry, &by.reason)) }
     })?;
     if ruled.is_empty() {
-        let reason = if is_approved {
-            "nothing of it can be approved: it is not held, or waits for something else"
-        } else {
-            "nothing of it is held"
-        };
-        return Err(Error::invalid("document", reason));
+        return Err(Error::invalid("document", never.as_deref().unwrap_or(nothing_ruled(is_approved))));
     }
     let commit_id = state.save(db)?;
     let devices = db.devices()?;
@@ -49,6 +44,15 @@ pub(crate) fn rule(
     Ok(ruled)
 }
 
+/// Says why no held change of a document was ruled on, although none of them is one that never can be.
+fn nothing_ruled(is_approved: bool) -> &'static str {
+    if is_approved {
+        "nothing of it can be approved: it is not held, or waits for something else"
+    } else {
+        "nothing of it is held"
+    }
+}
+
 /// Returns the id of a device, then those that it had before it took new keys.
 pub(crate) fn lineage(devices: &[Device], device: DeviceId) -> impl Iterator<Item = DeviceId> {
     std::iter::successors(Some(device), |id| {
@@ -61,17 +65,20 @@ enum Ruled {
     Done,
     /// A later pass may rule on it.
     Later,
-    Never,
+    /// It cannot be approved, for this reason.
+    Never(String),
 }
 
 impl State {
     /// Rules by `one` on the named held entry, or all, and those that build on it, in passes, because others may build on each ruled one.
+    /// Returns those that it ruled on, and why the first of those cannot be approved that never can.
     fn rule(
         &mut self,
         document: DocumentId,
         named: Option<ChangeHash>,
         one: impl Fn(&mut Self, &Entry) -> Result<Ruled, Error>,
-    ) -> Result<Vec<HeldEntry>, Error> {
+    ) -> Result<(Vec<HeldEntry>, Option<String>), Error> {
+        let mut never = None;
         let mut lane: Vec<HeldEntry> = self.document(document).held.iter().cloned().collect();
         let mut ruled: Vec<HeldEntry> = Vec::new();
         loop {
@@ -83,7 +90,7 @@ impl State {
                 match outcome {
                     Ruled::Done => ruled.push(held),
                     Ruled::Later => lane.push(held),
-                    Ruled::Never => {}
+                    Ruled::Never(reason) => never = never.or(Some(reason)),
                 }
             }
             if ruled.len() == before {
@@ -93,23 +100,23 @@ impl State {
         for held in &ruled {
             self.judge_waiting(document, held.entry.change)?;
         }
-        Ok(ruled)
+        Ok((ruled, never))
     }
 
-    fn approve(&mut self, entry: &Entry, named: Option<ChangeHash>) -> Result<Ruled, Error> {
+    fn approve(&mut self, entry: &Entry) -> Result<Ruled, Error> {
         if entry.pending.envelope.kind == DRAFT {
             let reason = "it is a draft, which only a phone can record: print it (`held export`), record it on a phone, then reject it";
             return Err(Error::invalid("document", reason));
         }
         let Ok(change) = &entry.change else {
-            return require_other(named, entry, "its bytes are not a change: reject it instead");
+            return Ok(cannot_be_approved("its bytes are not a change"));
         };
         if self.document(entry.document()).logged.contains_key(&entry.pending.change) {
             // Another device has handed over the same change.
             return Ok(Ruled::Done);
         }
         let Some(kind) = Kind::from_number(entry.pending.envelope.kind) else {
-            return require_other(named, entry, "it is not a record: reject it instead");
+            return Ok(cannot_be_approved("it is not a record"));
         };
         // Each may be in a frame of its own: a lane may be larger than a frame.
         self.allow_frame_break();
@@ -118,7 +125,7 @@ impl State {
             Err(NotLogged::Defer(_)) => Ok(Ruled::Later),
             Err(NotLogged::Error(error)) => Err(error),
             Err(NotLogged::Hold(Hold { reason, .. }) | NotLogged::Unreadable(Hold { reason, .. })) => {
-                require_other(named, entry, &reason)
+                Ok(cannot_be_approved(&reason))
             }
         }
     }
@@ -141,10 +148,9 @@ fn follows(entry: &Entry, earlier: &[HeldEntry]) -> bool {
     change.dependencies().iter().any(|hash| earlier.iter().any(|it| it.entry.change == *hash))
 }
 
-/// Fails if this change was named; otherwise it is skipped, because it cannot be approved.
-fn require_other(named: Option<ChangeHash>, entry: &Entry, reason: &str) -> Result<Ruled, Error> {
-    if named == Some(entry.pending.change) {
-        return Err(Error::invalid("change", format_args!("it can't be approved: {reason}")));
-    }
-    Ok(Ruled::Never)
+/// Returns the outcome for a change that cannot be logged, with what a person can do.
+fn cannot_be_approved(why: &str) -> Ruled {
+    Ruled::Never(format!(
+        "it cannot be approved: {why}. Reject it (`held reject`), which returns it to its author; until then it stays held"
+    ))
 }

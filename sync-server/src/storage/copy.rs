@@ -15,6 +15,7 @@ use farmtally_core::store::sql::sqlite::SqliteReader;
 use farmtally_core::units::{BundleHash, DeviceId, OrganisationId, Timestamp};
 use rusqlite::{Connection, OpenFlags};
 
+use super::content::Content;
 use super::sqlite::map_sql_error;
 use super::{CopyContent, LogContent, LogEntry, PendingEntry, ReadTransaction, Transaction};
 use crate::Error;
@@ -35,7 +36,7 @@ const CONTRADICTIONS: [(&str, &str, &str); 5] = [
     ),
     (
         "documents",
-        "documents that the logs speak of are missing",
+        "documents named in the logs are missing",
         "SELECT count(DISTINCT document_id) FROM logged_changes
          WHERE document_id NOT IN (SELECT document_id FROM documents) AND document_id NOT IN (SELECT document_id FROM erased)",
     ),
@@ -59,9 +60,9 @@ const CONTRADICTIONS: [(&str, &str, &str); 5] = [
 /// # Errors
 /// [`Error::Unusable`] naming the file and what does not match.
 pub fn check_copy(path: &Path, organisation: OrganisationId, made_at: Timestamp) -> Result<CopyContent, Error> {
-    let wrong = |reason: String| Error::unusable(&path.display(), reason);
+    let wrong = |reason: String| Error::unusable(&path.display(), format!("{reason}: make another copy"));
     let in_table = |table: &'static str| move |error: Error| wrong(format!("table `{table}`: {error}"));
-    let db = open(path)?;
+    let db = open(path, Content::Organisation(organisation))?;
     let mut reader = SqliteReader::new(&db);
     let connection: &mut dyn Reader = &mut reader;
     let mut tx = Transaction::new(connection, organisation);
@@ -93,9 +94,12 @@ pub fn check_copy(path: &Path, organisation: OrganisationId, made_at: Timestamp)
     Ok(CopyContent { made_at, cursors, devices })
 }
 
-/// Opens a copied file for reading, and requires that SQLite finds all its pages, rows and indexes intact.
-fn open(path: &Path) -> Result<Connection, Error> {
+/// Opens a copied file for reading. Requires that it has this content, and that SQLite finds all its pages, rows and indexes intact.
+fn open(path: &Path, content: Content) -> Result<Connection, Error> {
     let bad = |reason: &str| Err(Error::unusable(&path.display(), format!("{reason}: make another copy")));
+    if let Some(difference) = content.difference(path) {
+        return Err(Error::unusable(&path.display(), difference));
+    }
     match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return bad("it is missing"),
         Err(error) => return Err(Error::io(&path.display())(error)),
@@ -103,14 +107,14 @@ fn open(path: &Path) -> Result<Connection, Error> {
         Ok(_) => {}
     }
     let read = || -> rusqlite::Result<(Connection, String)> {
-        let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let db = Connection::open_with_flags(store::file::plain_path(path), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let state = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
         Ok((db, state))
     };
     match read() {
         Ok((db, state)) if state == "ok" => Ok(db),
-        Ok((_, damage)) => Err(Error::unusable(&path.display(), format!("damaged: {damage}"))),
-        Err(error) => Err(Error::unusable(&path.display(), format!("it cannot be read: {error}"))),
+        Ok((_, damage)) => bad(&format!("damaged: {damage}")),
+        Err(error) => bad(&format!("it cannot be read: {error}")),
     }
 }
 
@@ -182,7 +186,7 @@ fn check_bundles(db: &Connection) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Unusable`] naming the file if it is missing or damaged.
 pub fn copied_organisations(path: &Path) -> Result<Vec<OrganisationId>, Error> {
-    let db = open(path)?;
+    let db = open(path, Content::Control)?;
     let read = || -> rusqlite::Result<Vec<OrganisationId>> {
         let mut statement = db.prepare("SELECT organisation_id FROM organisations ORDER BY 1")?;
         statement.query_map([], |row| row.get(0))?.collect()
@@ -195,7 +199,7 @@ pub fn copied_organisations(path: &Path) -> Result<Vec<OrganisationId>, Error> {
 /// # Errors
 /// [`Error::Unusable`] naming the file and what is missing.
 pub fn check_control(path: &Path, organisation: OrganisationId, devices: &[DeviceId]) -> Result<(), Error> {
-    let db = open(path)?;
+    let db = open(path, Content::Control)?;
     let wrong = |reason: String| Error::unusable(&path.display(), reason);
     let failed = |error: rusqlite::Error| wrong(format!("it cannot be read: {error}"));
     let has = |sql: &str, key: &[u8]| db.prepare(sql).and_then(|mut statement| statement.exists([key])).map_err(failed);

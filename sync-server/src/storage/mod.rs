@@ -2,6 +2,7 @@
 //!
 //! Owns the trait of a backend, the [`Transaction`] and its rows. Invariant: one write is one transaction.
 
+mod content;
 mod copy;
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod devices;
@@ -15,6 +16,7 @@ mod recovery;
 #[expect(clippy::missing_errors_doc, reason = "said once for all methods of a transaction")]
 mod rows;
 mod sqlite;
+mod table_sum;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +36,7 @@ pub use copy::{check_control, check_copy, copied_organisations};
 pub use postgres::PostgresStorage;
 pub use sqlite::SqliteStorage;
 pub(crate) use sqlite::corrupt;
+pub(crate) use table_sum::{TableSum, table_sums};
 
 use crate::Error;
 
@@ -75,9 +78,22 @@ pub trait Storage: Database {
     /// [`Error::Storage`], [`Error::Busy`] if readers keep the database in use.
     fn scrub(&self, organisation: OrganisationId) -> Result<(), Error>;
 
-    /// Returns what the operator should know of the opening, such as files whose permissions were changed.
-    fn warnings(&self) -> &[String] {
-        &[]
+    /// Requires that the storage is where it was opened, such as that no file was removed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    fn require_in_place(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Adds to an error about damage which file is damaged and what to do; returns any other error as it is.
+    fn explain(&self, _organisation: OrganisationId, error: Error) -> Error {
+        error
+    }
+
+    /// Takes access to the files of the storage from all other accounts of the machine. Returns a warning for each that they had access to.
+    fn keep_private(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Copies all data into a folder that it creates, each organisation as of a moment of its own. A failure leaves a part of the copy.
@@ -156,7 +172,8 @@ pub fn read<T>(
     organisation: OrganisationId,
     f: impl Fn(&mut ReadTransaction<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    sql::read(storage, organisation, |reader| f(&mut Transaction::new(reader, organisation)))
+    let read = sql::read(storage, organisation, |reader| f(&mut Transaction::new(reader, organisation)));
+    read.map_err(|error| storage.explain(organisation, error))
 }
 
 /// Runs `f` in a transaction, possibly more than once. Returns its result once it is durable, with the heads of the logs it appended to,
@@ -169,11 +186,12 @@ pub fn write<T>(
     organisation: OrganisationId,
     f: impl Fn(&mut WriteTransaction<'_>) -> Result<T, Error>,
 ) -> Result<(T, Vec<Cursor>), Error> {
-    sql::write(storage, organisation, |writer| {
+    let written = sql::write(storage, organisation, |writer| {
         let mut transaction = Transaction::new(writer, organisation);
         let result = f(&mut transaction)?;
         Ok((result, transaction.heads.into_values().collect()))
-    })
+    });
+    written.map_err(|error| storage.explain(organisation, error))
 }
 
 /// An enrolled device.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use farmtally_core::store::file::create_private_folder;
 use farmtally_core::store::sql::sqlite::{SqliteReader, SqliteWriter};
@@ -12,6 +12,7 @@ use farmtally_core::units::OrganisationId;
 use rusqlite::OptionalExtension;
 
 use super::Storage;
+use super::content::Content;
 use crate::Error;
 use crate::files::keep_private;
 
@@ -26,14 +27,13 @@ pub struct SqliteStorage {
     schema: &'static [store::Migration],
     control: Store,
     open: Mutex<BTreeMap<OrganisationId, Arc<Store>>>,
-    warnings: Vec<String>,
 }
 
 impl SqliteStorage {
     /// Opens a folder and its control file, or creates both; the file of an organisation is opened when it is used.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Storage`], also if only `control.db` is missing.
+    /// [`Error::Io`]; [`Error::DataMissing`] if only `control.db` is missing; [`Error::Storage`].
     pub fn open(folder: &Path) -> Result<Self, Error> {
         Self::open_with(folder, ORGANISATION)
     }
@@ -43,16 +43,13 @@ impl SqliteStorage {
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_existing(folder: &Path) -> Result<Self, Error> {
-        let warnings = keep_private(folder)?;
         let path = folder.join("control.db");
-        if folder.exists() && has_databases(folder)? && !path.exists() {
-            return Err(missing(&path));
-        }
-        let control = Store::open_existing(&path, CONTROL).map_err(|error| match error {
-            store::Error::Corrupt { .. } if !folder.exists() => missing(&path),
-            error => error.into(),
+        require_content(Content::Control, &path)?;
+        let control = Store::open_existing(&path, CONTROL).map_err(|error| match path.try_exists() {
+            Ok(false) => missing(&path),
+            _ => explained(&path, error).into(),
         })?;
-        Ok(Self::with_control(folder, ORGANISATION, control, warnings))
+        Ok(Self::with_control(folder, ORGANISATION, control))
     }
 
     /// Like [`Self::open`], with another schema for the files of organisations.
@@ -61,39 +58,62 @@ impl SqliteStorage {
     /// As for [`Self::open`].
     pub fn open_with(folder: &Path, schema: &'static [store::Migration]) -> Result<Self, Error> {
         create_private_folder(folder).map_err(Error::io(&folder.display()))?;
-        let warnings = keep_private(folder)?;
         let path = folder.join("control.db");
         // In this order, because another process may create the control file between these looks.
         if has_databases(folder)? && !path.exists() {
             return Err(missing(&path));
         }
-        Ok(Self::with_control(folder, schema, Store::open(&path, CONTROL)?, warnings))
+        require_content(Content::Control, &path)?;
+        let control = Store::open(&path, CONTROL).map_err(|error| explained(&path, error))?;
+        Ok(Self::with_control(folder, schema, control))
     }
 
-    fn with_control(folder: &Path, schema: &'static [store::Migration], control: Store, warnings: Vec<String>) -> Self {
-        Self { folder: folder.to_owned(), schema, control, open: Mutex::default(), warnings }
+    fn with_control(folder: &Path, schema: &'static [store::Migration], control: Store) -> Self {
+        Self { folder: folder.to_owned(), schema, control, open: Mutex::default() }
     }
 
     /// Returns an organisation's store. Never creates it: an empty file in place of a lost one would look like a new organisation.
     fn store(&self, organisation: OrganisationId) -> Result<Arc<Store>, sql::Error> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_open = self.stores().contains_key(&organisation);
+        if !is_open && !self.listed()?.contains(&organisation) {
+            return Err(sql::Error::UnknownOrganisation);
+        }
+        let mut open = self.stores();
         if let Some(store) = open.get(&organisation) {
             return Ok(Arc::clone(store));
         }
-        if !self.listed()?.contains(&organisation) {
-            return Err(sql::Error::UnknownOrganisation);
-        }
-        let store = Arc::new(Store::open_existing(&self.path(organisation), self.schema)?);
+        let path = self.path(organisation);
+        require_content(Content::Organisation(organisation), &path)?;
+        let store = Arc::new(Store::open_existing(&path, self.schema)?);
         open.insert(organisation, Arc::clone(&store));
         Ok(store)
     }
 
+    /// Locks the open stores. Nothing that is called while they are locked may look at the control file.
+    fn stores(&self) -> MutexGuard<'_, BTreeMap<OrganisationId, Arc<Store>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns the listed organisations, in the order of their ids.
     fn listed(&self) -> Result<Vec<OrganisationId>, store::Error> {
-        self.control.read(|db| {
+        self.in_control(self.control.read(|db| {
             let mut statement = db.prepare_cached("SELECT organisation_id FROM organisations ORDER BY 1")?;
-            Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
-        })
+            Ok::<_, store::Error>(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        }))
+    }
+
+    /// Returns the result of a transaction of the control file; explains its error.
+    fn in_control<T>(&self, result: Result<T, store::Error>) -> Result<T, store::Error> {
+        result.map_err(|error| self.explain_in(&self.folder.join("control.db"), error))
+    }
+
+    /// Adds the file and what to do to an error about damage, and keeps all write-ahead logs as they are.
+    fn explain_in(&self, path: &Path, error: store::Error) -> store::Error {
+        if matches!(error, store::Error::Corrupt { .. }) {
+            self.control.keep_log();
+            self.stores().values().for_each(|store| store.keep_log());
+        }
+        explained(path, error)
     }
 
     fn path(&self, organisation: OrganisationId) -> PathBuf {
@@ -120,9 +140,22 @@ impl Storage for SqliteStorage {
         Ok(self.listed()?)
     }
 
+    fn require_in_place(&self) -> Result<(), Error> {
+        self.control.require_in_place()?;
+        Ok(self.stores().values().try_for_each(|store| store.require_in_place())?)
+    }
+
+    fn explain(&self, organisation: OrganisationId, error: Error) -> Error {
+        match error {
+            Error::Storage(error) => self.explain_in(&self.path(organisation), error).into(),
+            error => error,
+        }
+    }
+
     fn prepare(&self, organisation: OrganisationId) -> Result<(), Error> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if !open.contains_key(&organisation) && !self.organisations()?.contains(&organisation) {
+        let is_listed = self.organisations()?.contains(&organisation);
+        let mut open = self.stores();
+        if !open.contains_key(&organisation) && !is_listed {
             open.insert(organisation, Arc::new(Store::open(&self.path(organisation), self.schema)?));
         }
         Ok(())
@@ -130,23 +163,26 @@ impl Storage for SqliteStorage {
 
     fn add_organisation(&self, organisation: OrganisationId) -> Result<(), Error> {
         let insert = "INSERT OR IGNORE INTO organisations (organisation_id) VALUES (?1)";
-        self.control.write(|db| map_sql_error(db.execute(insert, [organisation])).map(drop))
+        let added = self.control.write(|db| Ok(db.execute(insert, [organisation]).map(drop)?));
+        Ok(self.in_control(added)?)
     }
 
     fn add_route(&self, key: &[u8], organisation: OrganisationId) -> Result<(), Error> {
         let insert = "INSERT OR REPLACE INTO routes (key, organisation_id) VALUES (?1, ?2)";
-        self.control.write(|db| map_sql_error(db.execute(insert, (key, organisation))).map(drop))
+        let added = self.control.write(|db| Ok(db.execute(insert, (key, organisation)).map(drop)?));
+        Ok(self.in_control(added)?)
     }
 
     fn route(&self, key: &[u8]) -> Result<Option<OrganisationId>, Error> {
-        self.control.read(|db| {
-            let mut statement = map_sql_error(db.prepare_cached("SELECT organisation_id FROM routes WHERE key = ?1"))?;
-            map_sql_error(statement.query_row([key], |row| row.get(0)).optional())
-        })
+        let found = self.control.read(|db| {
+            let mut statement = db.prepare_cached("SELECT organisation_id FROM routes WHERE key = ?1")?;
+            Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        });
+        Ok(self.in_control(found)?)
     }
 
-    fn warnings(&self) -> &[String] {
-        &self.warnings
+    fn keep_private(&self) -> Vec<String> {
+        keep_private(&self.folder)
     }
 
     fn copy_to(&self, folder: &Path) -> Result<(), Error> {
@@ -171,8 +207,35 @@ impl Storage for SqliteStorage {
 }
 
 fn missing(control: &Path) -> Error {
-    let reason = "it is missing: restore it from a copy, or say where the data are (--postgres)";
-    corrupt(format!("{}: {reason}", control.display()))
+    Error::DataMissing { what: control.display().to_string(), reason: "it is missing".into() }
+}
+
+/// An error about damage that names the file and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Damage(String);
+
+/// Adds to an error about damage which file is damaged and what to do; returns any other error as it is.
+fn explained(path: &Path, error: store::Error) -> store::Error {
+    let store::Error::Corrupt { source } = error else { return error };
+    if source.is::<Damage>() {
+        return store::Error::Corrupt { source };
+    }
+    let (file, reason) = (path.display().to_string(), source.to_string());
+    let named = if reason.contains(&file) { reason } else { format!("{file}: {reason}") };
+    let text = format!("{named}; what to do: docs/operating.md, \"After a restore\"");
+    store::Error::Corrupt { source: Damage(text).into() }
+}
+
+/// Requires that a file does not have the content of another one.
+fn require_content(content: Content, path: &Path) -> Result<(), store::Error> {
+    match content.difference(path) {
+        None => Ok(()),
+        Some(difference) => {
+            let source = format!("{}: {difference}", path.display()).into();
+            Err(explained(path, store::Error::Corrupt { source }))
+        }
+    }
 }
 
 /// Returns whether a folder contains a database.

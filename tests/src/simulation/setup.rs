@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use farmtally_core::permission::Role;
 use farmtally_core::units::{LoadId, OrganisationId};
-use farmtally_sync_server::{Error, ReferenceFile, Server};
+use farmtally_sync_server::{Error, NamedUser, ReferenceFile, Server};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -120,6 +120,7 @@ impl StartState {
 pub fn code(server: &Server, organisation: OrganisationId, role: &str, centre: &str) -> Result<String, Error> {
     let (role, centres) = (role.parse::<Role>().expect("a role"), [centre.parse().expect("a code")]);
     let (name, known) = (role.to_string(), server.users(organisation)?);
-    let user = known.iter().find(|user| user.name == name).map_or(name, |user| user.user_id.to_string());
-    server.create_code(organisation, user.as_str(), role, &centres)
+    let user: NamedUser<'_> =
+        known.iter().find(|user| user.name == name).map_or(name.as_str().into(), |user| user.user_id.into());
+    server.create_code(organisation, user, role, &centres)
 }

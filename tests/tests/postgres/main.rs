@@ -216,12 +216,10 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         shown.push(format!("{:?}", db.entries_after(&scope, 2, 3)?));
         shown.push(format!("{:?}", db.decisions_after(&scope, 0)?));
         for grant in decisions::grants_of(db.reader(), device)? {
-            shown.push(format!(
-                "{:?} {}",
-                decisions::ended_at(db.reader(), &grant)?,
-                decisions::has_grant(db.reader(), grant.user_id, device)?
-            ));
+            shown.push(format!("{:?}", decisions::ended_at(db.reader(), &grant)?));
         }
+        shown.push(format!("{:?}", decisions::unrevoked_grants_of(db.reader(), device)?));
+        shown.push(format!("{:?}", decisions::granted(db.reader())?));
         Ok(shown.join("\n"))
     });
     called.expect("written").0

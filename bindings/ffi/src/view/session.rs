@@ -72,6 +72,6 @@ pub enum Access {
     Full,
     /// Only weighing and recording, because there was no contact with the server for more than 14 days; a sync restores full access
     RecordOnly,
-    /// Only sync and hand-over: no contact for more than 21 days, or the office ordered it
+    /// Only sync and hand-over: no contact for more than 21 days, the office ordered it, or the user has no grant on this phone
     Locked,
 }

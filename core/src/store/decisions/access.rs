@@ -33,6 +33,11 @@ impl GrantRow {
         Ok(Self { grant, revocation_sequence: row.get(5)?, suspension })
     }
 
+    fn all_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Self>, Error> {
+        let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
+        Ok(db.query_all(&grants_query(), &params, Self::from_row)?)
+    }
+
     fn end_sequence(&self) -> Result<Option<u64>, Error> {
         let suspension_sequence = match &self.suspension {
             Some((sequence, body)) => require::<Suspension>(&read(body)?)?.is_suspended.then_some(*sequence),
@@ -52,14 +57,22 @@ fn grants_query() -> String {
 /// # Errors
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
-    let params = values![device, Revocation::NUMBER, Suspension::NUMBER];
     let mut grants = Vec::new();
-    for row in db.query_all(&grants_query(), &params, GrantRow::from_row)? {
+    for row in GrantRow::all_of(db, device)? {
         if row.end_sequence()?.is_none() {
             grants.push(row.grant);
         }
     }
     Ok(grants)
+}
+
+/// Returns the grants of a device that are not revoked, also those of suspended users, in the order of their log.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn unrevoked_grants_of(db: &mut dyn Reader, device: DeviceId) -> Result<Vec<Grant>, Error> {
+    let rows = GrantRow::all_of(db, device)?.into_iter();
+    Ok(rows.filter(|row| row.revocation_sequence.is_none()).map(|row| row.grant).collect())
 }
 
 fn grant_row(db: &mut dyn Reader, grant: GrantId) -> Result<Option<GrantRow>, Error> {
@@ -83,14 +96,13 @@ pub fn ended_at(db: &mut dyn Reader, grant: &Grant) -> Result<Option<u64>, Error
     grant_row(db, grant.grant_id)?.map_or(Ok(None), |row| row.end_sequence())
 }
 
-const HAS_GRANT: &str = "SELECT 1 FROM grants WHERE device_id = ?1 AND user_id = ?2";
-
-/// Returns whether a user ever had a grant on a device, in force or ended.
+/// Returns each user with each device on which they ever had a grant, in force or ended.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
-pub fn has_grant(db: &mut dyn Reader, user: UserId, device: DeviceId) -> Result<bool, Error> {
-    Ok(db.exists(HAS_GRANT, &values![device, user])?)
+pub fn granted(db: &mut dyn Reader) -> Result<Vec<(UserId, DeviceId)>, Error> {
+    let statement = "SELECT DISTINCT user_id, device_id FROM grants ORDER BY user_id, device_id";
+    Ok(db.query_all(statement, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 /// Returns the last order to a device, carried out or not; `None` if there was none or the last one is `resume`.
@@ -219,16 +231,13 @@ mod tests {
             let mut counting = Counting(db, 0);
             assert_eq!(grants_of(&mut counting, device(7)).expect("grants"), [grant_on(7)]);
             assert_eq!(counting.1, 1, "one query, one row");
-            assert!(has_grant(&mut counting, UserId::from([1; 16]), device(7)).expect("an answer"));
-            assert!(!has_grant(&mut counting, UserId::from([2; 16]), device(7)).expect("an answer"));
-            assert_eq!(counting.1, 2);
         });
     }
 
     #[test]
     fn every_read_about_a_device_uses_an_index() {
         with_grants(|db| {
-            for statement in [&grants_query(), HAS_GRANT, SUSPENSIONS] {
+            for statement in [&grants_query(), SUSPENSIONS] {
                 let explain = format!("EXPLAIN QUERY PLAN {statement}");
                 let params = values![[7; 16], "a", "b"];
                 let params = params.get(..statement.matches('?').count().min(3)).expect("parameters");
@@ -248,11 +257,14 @@ mod tests {
             assert_eq!(ended(db), None);
             decide(db, device, 2, &Suspension { user_id: user, device_id: device, is_suspended: true });
             assert_eq!((ended(db), suspended_on(db, device).expect("users")), (Some(2), vec![user]));
+            let grants = (grants_of(db, device).expect("grants"), unrevoked_grants_of(db, device).expect("grants"));
+            assert_eq!(grants, (vec![], vec![grant_on(7)]));
             decide(db, device, 3, &Suspension { user_id: user, device_id: device, is_suspended: false });
             assert_eq!((ended(db), suspended_on(db, device).expect("users")), (None, vec![]));
             decide(db, device, 4, &Revocation { grant_id: GrantId::from([7; 16]) });
             decide(db, device, 5, &Suspension { user_id: user, device_id: device, is_suspended: true });
             assert_eq!((ended(db), grants_of(db, device).expect("grants")), (Some(4), vec![]));
+            assert_eq!(unrevoked_grants_of(db, device).expect("grants"), []);
         });
     }
 }

@@ -8,14 +8,14 @@ mod access;
 mod reference;
 mod reviews;
 
-pub use access::{DeviceAccess, ended_at, grant, grants_of, has_grant, order, suspended_on};
+pub use access::{DeviceAccess, ended_at, grant, granted, grants_of, order, suspended_on, unrevoked_grants_of};
 pub use reference::Reference;
 pub use reviews::{Raised, review_codes, reviews, reviews_of};
 
 use super::Error;
 use super::sql::{Column, Insert, Reader, Writer, values};
 use crate::codec::decode;
-use crate::decisions::{AppliedAt, Content, DECISIONS, Decision, DecisionKind, StoredAsInfo};
+use crate::decisions::{AnyContent, AppliedAt, Content, DECISIONS, Decision, DecisionKind, StoredAsInfo};
 use crate::records::TableInfo;
 use crate::scope::Scope;
 
@@ -113,6 +113,15 @@ pub fn current(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decis
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn latest<D: DecisionKind>(db: &mut dyn Reader, subject: &str) -> Result<Option<D>, Error> {
     row(db, D::NUMBER, subject)?.map(|(decision, _)| require(&decision)).transpose()
+}
+
+/// Returns whether the latest decision about a subject is equal to this one; `false` for a kind that is not [`StoredAsInfo::Latest`].
+///
+/// # Errors
+/// As for [`latest`].
+pub fn is_last<D: DecisionKind + PartialEq>(db: &mut dyn Reader, content: &D) -> Result<bool, Error> {
+    let Some(subject) = content.subject() else { return Ok(false) };
+    Ok(latest::<D>(db, &subject)?.is_some_and(|last| last == *content))
 }
 
 fn row(db: &mut dyn Reader, kind: u8, subject: &str) -> Result<Option<(Decision, u64)>, Error> {

@@ -23,6 +23,7 @@ pub(super) struct Repair {
     pub(super) entries_in_flight: u64,
     /// Scopes offered in this run; if one of them diverges again, the phone rewinds instead.
     offered: BTreeSet<Scope>,
+    /// Scopes rewound in this run; if one of them diverges again, the run fails.
     rewound: BTreeSet<Scope>,
     /// Whether bundles were sent again in this run because the server had lost them.
     pub(super) has_resent_bundles: bool,

@@ -1,15 +1,15 @@
 //! Arguments that commands share: the data of a server, an organisation, a person.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use farmtally_core::environment::Environment;
 use farmtally_core::permission::Role;
-use farmtally_core::units::{CentreCode, OrganisationId};
+use farmtally_core::units::{CentreCode, OrganisationId, UserId};
 use farmtally_sync_server::storage::PostgresStorage;
 use farmtally_sync_server::storage::postgres::Options;
-use farmtally_sync_server::{Error, NewUser, Server};
+use farmtally_sync_server::{NamedUser, Server, is_server};
 
 use crate::output::print_warning;
 
@@ -67,10 +67,10 @@ impl Data {
         if self.data.exists() && !self.data.is_dir() {
             anyhow::bail!("{folder} is not a folder");
         }
-        if !has_parts(&self.data)? {
+        if !is_server(&self.data)? {
             let whole = self.data.canonicalize().unwrap_or_default();
-            let is_part = PARTS.iter().any(|part| whole.ends_with(part));
-            if let Some(above) = whole.parent().filter(|above| is_part && has_parts(above).unwrap_or_default()) {
+            let is_part = ["data", "keys", "journal"].iter().any(|part| whole.ends_with(part));
+            if let Some(above) = whole.parent().filter(|above| is_part && is_server(above).unwrap_or_default()) {
                 anyhow::bail!("{folder} is a part of a server's folder: name the folder above, {}", above.display());
             }
             anyhow::bail!(
@@ -81,26 +81,13 @@ impl Data {
     }
 }
 
-/// Folders in a server's folder.
-const PARTS: [&str; 3] = ["data", "keys", "journal"];
-
-/// Returns whether a folder contains a server's folders, or one of them.
-fn has_parts(folder: &Path) -> Result<bool, Error> {
-    for part in PARTS {
-        if folder.join(part).try_exists().map_err(Error::io(&folder.display()))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// One organisation of a server.
 #[derive(Args)]
 pub(crate) struct Target {
     #[command(flatten)]
     data: Data,
-    /// The id of the organisation; optional while there is only one
-    #[arg(long)]
+    /// The id of the organisation, as `org list` prints it; optional while there is only one
+    #[arg(long, value_name = "ID", value_parser = organisation)]
     org: Option<OrganisationId>,
 }
 
@@ -117,8 +104,8 @@ impl Target {
 #[derive(Args)]
 pub(crate) struct Person {
     /// The name of a new user, or the id of a known one, as `users` prints it
-    #[arg(long)]
-    user: String,
+    #[arg(long, value_parser = parse_user)]
+    user: User,
     /// The user is another person than the known ones of this name
     #[arg(long)]
     another: bool,
@@ -131,9 +118,50 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    pub(crate) fn user(&self) -> NewUser<'_> {
-        NewUser { name: &self.user, is_another: self.another }
+    pub(crate) fn user(&self) -> NamedUser<'_> {
+        self.user.named(self.another)
     }
+}
+
+/// A user, as an operator writes them.
+#[derive(Clone)]
+pub(crate) enum User {
+    Id(UserId),
+    Name(String),
+}
+
+impl User {
+    pub(crate) fn named(&self, is_another: bool) -> NamedUser<'_> {
+        match self {
+            Self::Id(id) => NamedUser::Id(*id),
+            Self::Name(name) => NamedUser::Name { name, is_another },
+        }
+    }
+}
+
+/// Parses the id or name of a user. A mistyped id must not become the name of a new user.
+pub(crate) fn parse_user(text: &str) -> Result<User, String> {
+    let text = text.trim();
+    match text.parse() {
+        Ok(id) => Ok(User::Id(id)),
+        Err(_) if looks_like_id(text) => {
+            Err("this is no id of a user: copy one as `users` prints it, or write a name".into())
+        }
+        Err(_) => Ok(User::Name(text.to_owned())),
+    }
+}
+
+/// Returns whether a text is like an id, or a part of one, in which at most one character is not of an id.
+fn looks_like_id(text: &str) -> bool {
+    let is_of_id = |it: &char| it.is_ascii_hexdigit() || *it == '-';
+    let others = text.chars().filter(|it| !is_of_id(it)).count();
+    text.len() >= 8 && others <= 1 && text.contains(|it: char| it.is_ascii_digit()) && !text.contains(' ')
+}
+
+/// Parses the id of an organisation.
+pub(crate) fn organisation(text: &str) -> Result<OrganisationId, String> {
+    let known = "`farmtally-server org list --data DIR` prints the ids and names";
+    text.parse().map_err(|_other| format!("this is not the id of an organisation: {known}"))
 }
 
 pub(crate) fn choose(server: &Server, asked: Option<OrganisationId>) -> anyhow::Result<OrganisationId> {

@@ -9,7 +9,7 @@ use clap::Args;
 use farmtally_core::units::OrganisationId;
 use farmtally_sync_server::{Imported, Server};
 
-use crate::data::{Data, choose};
+use crate::data::{Data, choose, organisation};
 use crate::output::{print, print_error};
 
 /// Import files that phones without network exported; importing a file again changes nothing
@@ -18,7 +18,7 @@ pub(crate) struct Import {
     #[command(flatten)]
     data: Data,
     /// Import only what belongs to this organisation
-    #[arg(long)]
+    #[arg(long, value_name = "ID", value_parser = organisation)]
     org: Option<OrganisationId>,
     /// Files that phones exported
     #[arg(required = true, value_name = "FILE")]

@@ -12,12 +12,13 @@ mod serve;
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use farmtally_core::decisions::Order;
 use farmtally_core::store::rows::FoundRecord;
 use farmtally_core::units::{DeviceCode, FarmerId};
-use farmtally_sync_server::DeviceLine;
 use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
+use farmtally_sync_server::{DeviceLine, Error};
 
 use data::{Data, Person, Target};
 use output::{print, print_error, print_table};
@@ -63,7 +64,8 @@ enum Command {
         #[command(flatten)]
         target: Target,
         /// The user's id, as `users` prints it, or a name that only one user has
-        user: String,
+        #[arg(value_parser = data::parse_user)]
+        user: data::User,
         /// Lift the suspension
         #[arg(long)]
         lift: bool,
@@ -122,13 +124,14 @@ impl Command {
             Self::Import(it) => it.run(),
             Self::EnrolCode { target, person } => {
                 let (server, organisation) = target.open()?;
-                print(&server.create_code(organisation, person.user(), person.role, &person.centres)?)
+                let code = server.create_code(organisation, person.user(), person.role, &person.centres)?;
+                print(&code).context("the code is lost: create another, for the user's id as `users` prints it")
             }
             Self::Users { target } => {
                 let (server, organisation) = target.open()?;
                 let rows = server.users(organisation)?.into_iter().map(|it| {
                     let state = if it.is_suspended { "suspended" } else { "" };
-                    [it.user_id.to_string(), it.name, it.devices.to_string(), state.to_owned()]
+                    [it.user_id.to_string(), it.name, it.phones.to_string(), state.to_owned()]
                 });
                 print_table(["ID", "NAME", "PHONES", "STATE"], &rows.collect::<Vec<_>>())
             }
@@ -142,8 +145,8 @@ impl Command {
             Self::Grant(it) => it.run(),
             Self::Suspend { target, user, lift } => {
                 let (server, organisation) = target.open()?;
-                let devices = server.suspend(organisation, &user, !lift)?;
-                print(&format_args!("{} on {devices} phone(s)", if lift { "lifted" } else { "suspended" }))
+                let phones = server.suspend(organisation, user.named(false), !lift)?;
+                print(&format_args!("{} on {phones} phone(s)", if lift { "lifted" } else { "suspended" }))
             }
             Self::Order { target, device, order } => {
                 let (server, organisation) = target.open()?;
@@ -187,7 +190,7 @@ fn main() -> ExitCode {
     match Cli::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_error(&causes(&error));
+            print_error(&format_args!("{}{}", causes(&error), advice(&error)));
             ExitCode::FAILURE
         }
     }
@@ -202,6 +205,19 @@ fn causes(error: &anyhow::Error) -> String {
         }
     }
     line
+}
+
+/// Returns what an operator can do with this program about an error of the server, to be printed after it.
+fn advice(error: &anyhow::Error) -> &'static str {
+    match error.chain().find_map(|cause| cause.downcast_ref::<Error>()) {
+        Some(Error::LikeKnownUser { .. }) => {
+            ". Name them by id, or repeat the command with --another if this is another person"
+        }
+        Some(Error::DataMissing { .. }) => ", or say where the data are (--postgres)",
+        Some(Error::NoAddress { .. }) => ", and say again with `farmtally-server move-to` where the server moves to",
+        Some(Error::Recovering) => ": see `farmtally-server recovery`",
+        _ => "",
+    }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(crate) enum Org {
         #[arg(long, value_name = "FILE")]
         reference: PathBuf,
     },
-    /// List the organisations: id and name
+    /// List the organisations: id, name, country and zone
     List {
         #[command(flatten)]
         data: Data,
@@ -80,7 +80,7 @@ impl Org {
     }
 }
 
-/// Requires that no organisation has this name, ignoring case and repeated spaces.
+/// Requires that no organisation has a name with the same [folded form](folded_text).
 fn require_new_name(server: &Server, name: &str) -> anyhow::Result<()> {
     for organisation in server.organisations()? {
         if folded_text(&server.day(organisation, None)?.organisation.name) == folded_text(name) {

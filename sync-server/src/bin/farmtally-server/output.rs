@@ -11,11 +11,8 @@ pub(crate) fn print(answer: &dyn Display) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{}", visible(answer)).context("cannot write the answer")
 }
 
-/// Writes rows below their column heads, in columns; nothing without rows.
+/// Writes column heads, and rows in columns below them; without rows, the heads alone.
 pub(crate) fn print_table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> anyhow::Result<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
     let all: Vec<[String; N]> = [heads.map(str::to_owned)].into_iter().chain(rows.iter().cloned()).collect();
     let mut widths = [0; N];
     for row in &all {

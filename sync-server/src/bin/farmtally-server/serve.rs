@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use farmtally_core::store::file::private;
-use farmtally_sync_server::{Error, MAX_LISTENERS, Server, serve};
+use farmtally_sync_server::{Error, MAX_LISTENERS, Server, is_locked, serve};
 
 use crate::data::{Data, NO_ORGANISATION};
 use crate::output::print;
@@ -40,7 +40,7 @@ impl Serve {
         let path = folder.join("serve.lock");
         let lock = private(File::options().write(true).create(true).truncate(true)).open(&path);
         let lock = lock.map_err(Error::io(&path.display()))?;
-        if lock.try_lock().is_err() {
+        if !is_locked(&path, lock.try_lock())? {
             anyhow::bail!("another process serves {} already", folder.display());
         }
         server.limit_listeners(self.listeners);
