@@ -2,6 +2,7 @@
 
 use farmtally_core::ErrorCode;
 use farmtally_core::protocol::parcel::HandoverError;
+use farmtally_core::rules::PublicationError;
 use farmtally_core::store;
 use farmtally_core::store::sql;
 
@@ -16,6 +17,12 @@ pub enum Error {
         field: &'static str,
         /// What is wrong, and what would be right.
         reason: String,
+    },
+    /// Reference data cannot be published; nothing of it was.
+    #[error("the reference data cannot be published:\n{}", lines(.errors))]
+    Reference {
+        /// All errors, never none.
+        errors: Vec<PublicationError>,
     },
     /// The request is not signed by a device that this server knows.
     #[error("unknown device, or invalid or expired signature")]
@@ -86,6 +93,10 @@ pub enum Error {
     },
 }
 
+fn lines(errors: &[PublicationError]) -> String {
+    errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
+}
+
 impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
         match error {
@@ -122,7 +133,7 @@ impl Error {
     /// Returns the stable code of the error.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
+            Self::Invalid { .. } | Self::Reference { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
