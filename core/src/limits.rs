@@ -76,3 +76,17 @@ pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
 pub const MAX_RULE_SET: u32 = 1_000_000;
 /// Length of a name, village, reason or other text, in characters (hard).
 pub const MAX_TEXT: usize = 200;
+/// Grades of a rule set (hard).
+pub const MAX_GRADES: usize = 50;
+/// Quality factors of a rule set (hard).
+pub const MAX_FACTORS: usize = 50;
+/// Brackets of moisture in a rule set (hard).
+pub const MAX_BRACKETS: usize = 200;
+/// Longest window of a rule set, in minutes (hard): a year of 366 days.
+pub const MAX_WINDOW_MINUTES: u32 = 366 * 24 * 60;
+/// Largest limit of a load, in hundredths of a percent of the lorry's payload (hard): twice the payload.
+pub const MAX_CAPACITY_HUNDREDTHS: u32 = 20_000;
+/// Most days of grace before an advance bears interest (hard): ten years.
+pub const MAX_GRACE_DAYS: u32 = 3_660;
+/// Largest unit of cash to which a payment is rounded, in minor units (hard).
+pub const MAX_CASH_UNIT: i64 = 1_000_000;

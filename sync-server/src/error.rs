@@ -2,6 +2,7 @@
 
 use farmtally_core::ErrorCode;
 use farmtally_core::protocol::parcel::HandoverError;
+use farmtally_core::rules::PublicationError;
 use farmtally_core::store;
 use farmtally_core::store::sql;
 
@@ -22,6 +23,12 @@ pub enum Error {
     LikeKnownUser {
         /// Their names and ids.
         users: String,
+    },
+    /// Reference data cannot be published; nothing of it was.
+    #[error("the reference data cannot be published:\n{}", lines(.errors))]
+    Reference {
+        /// All errors, never none.
+        errors: Vec<PublicationError>,
     },
     /// The request is not signed by a device that this server knows.
     #[error("unknown device, or invalid or expired signature")]
@@ -104,6 +111,10 @@ pub enum Error {
     },
 }
 
+fn lines(errors: &[PublicationError]) -> String {
+    errors.iter().map(|error| format!("  {error}")).collect::<Vec<_>>().join("\n")
+}
+
 impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
         match error {
@@ -140,7 +151,9 @@ impl Error {
     /// Returns the stable code of the error.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Invalid { .. } | Self::LikeKnownUser { .. } | Self::Parcel(_) => ErrorCode::InvalidInput,
+            Self::Invalid { .. } | Self::LikeKnownUser { .. } | Self::Reference { .. } | Self::Parcel(_) => {
+                ErrorCode::InvalidInput
+            }
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,

@@ -23,6 +23,7 @@ mod page;
 mod pull;
 #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is of one lifetime, not of any")]
 mod recovery;
+mod reference;
 mod reviews;
 mod rulings;
 pub mod storage;
@@ -54,8 +55,8 @@ use journal::Journal;
 use keys::Keys;
 use live::Listeners;
 pub use live::MAX_LISTENERS;
-pub use office::ReferenceFile;
 pub use page::{Day, DayCentre, DeviceLine, HeldLine, Lane, Waiting};
+pub use reference::ReferenceFile;
 use storage::{Device, ReadTransaction, SqliteStorage, Storage, WriteTransaction};
 pub use users::{NamedUser, UserLine};
 use watchers::Watchers;

@@ -8,7 +8,7 @@ use farmtally_core::decisions::{Audience, DECISIONS, DecisionKindInfo, ReviewCod
 use farmtally_core::permission::{Capability, Denied, Role, Target};
 use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::records::{Class, KINDS, Kind};
-use farmtally_core::rules::Check;
+use farmtally_core::rules::{Check, PublicationCode};
 use farmtally_core::scope::ScopeForm;
 use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::Market;
@@ -125,6 +125,7 @@ fn every_code_of_a_hold_refusal_or_review_is_described() {
         }
     };
     names("errors.md", HoldCode::KNOWN.iter().map(HoldCode::as_str).collect());
+    names("errors.md", PublicationCode::ALL.iter().map(|code| code.as_str()).collect());
     names("protocol.md", HoldCode::KNOWN.iter().map(HoldCode::as_str).collect());
     names("errors.md", RefusalCode::KNOWN.iter().map(RefusalCode::as_str).collect());
     names("records.md", ReviewCode::KNOWN.iter().map(ReviewCode::as_str).collect());

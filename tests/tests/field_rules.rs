@@ -5,6 +5,7 @@ use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, InboxKind, L
 use farmtally_core::rules::Check;
 use farmtally_core::units::{BagType, Grams};
 use farmtally_core::{Error, ErrorCode};
+use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::{Market, Person, bag, reason};
 
 /// A draft edit that adds a bag of a type that the market's rules do not name.
@@ -61,6 +62,53 @@ fn a_forgotten_bag_of_an_unknown_type_is_added_and_reviewed() {
     asha.client.amend_delivery(delivery.basis, &reason("bag_forgotten"), &[edit]).expect("amended");
     asha.syncs_wholly();
     assert_eq!(reviews(&asha), ["unknown_bag_type"]);
+}
+
+#[test]
+fn a_bag_that_weighs_no_more_than_its_crate_is_asked_about_and_reviewed() {
+    let mut market = Market::open(403);
+    let asha = market.hires("Asha", "field_manager");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let draft = asha.starts(Some(farmer), None);
+    let draft = asha.client.edit_draft(draft.basis, &[bag(1_500)]).expect("it was weighed");
+    let asked = asha.client.record_delivery(draft.basis, &[Check::UncommonBagWeight]).expect_err("asked about");
+    let Error::Confirm { checks } = asked else { panic!("{asked:?}") };
+    assert_eq!(checks, [Check::DeductionsExceedWeight]);
+    let delivery = asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    assert!(delivery.totals.deductions_exceed_weight);
+    asha.syncs_wholly();
+    assert_eq!(reviews(&asha), ["deductions_exceed_weight"]);
+}
+
+#[test]
+fn a_colleague_sees_the_lines_that_the_clerk_printed() {
+    let mut market = Market::open(404);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let rules = r#"{"rule_sets": [{
+        "number": 900, "commodity": "TOMATO", "valid_from": "2019-01-01", "effective_reading": "average",
+        "bag_types": [{"number": 0, "name": "crate", "tare_g": 2000}], "allowance_g": 50,
+        "moisture": {"target_hundredths": 1400, "method": "water_shrink", "handling_loss_hundredths": 50}
+    }]}"#;
+    let file = ReferenceFile::parse(rules).expect("reference data");
+    market.server.update_reference(market.organisation, &file).expect("published");
+    asha.syncs_wholly();
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    let draft = asha.starts(Some(farmer), None);
+    let reading = |text: &str| DraftEdit::AddReading(text.parse().expect("a share"));
+    let edits = [bag(62_000), bag(53_000), reading("14.4"), reading("14.6")];
+    let draft = asha.client.edit_draft(draft.basis, &edits).expect("it was weighed");
+    let recorded = asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    assert_eq!(recorded.grades, draft.grades);
+    // 111,000 g shrink by 0.5 in 86 points, to the gram; the other lines follow from 2 bags or 0.5 %.
+    let lines: Vec<_> = recorded.grades[0].lines.iter().map(|line| (line.kind.as_str(), line.amount_g.0)).collect();
+    let expected =
+        [("gross", 115_000), ("tare", -4_000), ("moisture", -645), ("handling_loss", -555), ("allowance", -100)];
+    assert_eq!(lines, expected);
+    assert_eq!((recorded.totals.moisture_g, recorded.totals.net_g), (Grams(1_200), Grams(109_700)));
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let seen = ravi.client.delivery(recorded.delivery_id).expect("a delivery");
+    assert_eq!((seen.totals, seen.grades), (recorded.totals, recorded.grades));
 }
 
 #[test]

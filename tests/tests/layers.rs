@@ -24,10 +24,33 @@ const CORE: [&str; 15] = [
 
 /// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
 /// methods to it, and work on a transaction.
-const SERVER: [&str; 25] = [
-    "error", "files", "address", "wire", "keys", "journal", "storage", "drafts", "reviews", "ingest", "pull",
-    "recovery", "users", "office", "access", "enrol", "copy_id", "backup", "rulings", "handover", "sync", "watchers",
-    "live", "page", "http",
+const SERVER: [&str; 26] = [
+    "error",
+    "files",
+    "address",
+    "wire",
+    "keys",
+    "journal",
+    "storage",
+    "drafts",
+    "reviews",
+    "ingest",
+    "pull",
+    "recovery",
+    "users",
+    "reference",
+    "office",
+    "access",
+    "enrol",
+    "copy_id",
+    "backup",
+    "rulings",
+    "handover",
+    "sync",
+    "watchers",
+    "live",
+    "page",
+    "http",
 ];
 
 fn source(crate_folder: &str) -> PathBuf {

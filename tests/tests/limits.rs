@@ -143,11 +143,11 @@ fn texts_have_at_most_200_characters() {
     assert_eq!(fingerprint(&asha.database()), fingerprint(&market.server_database()));
 }
 
-/// The field for which reference data is refused.
-fn refused_field(json: &str) -> Option<&'static str> {
+/// The place for which reference data is refused.
+fn refused_path(json: &str) -> Option<String> {
     match ReferenceFile::parse(json) {
         Ok(_) => None,
-        Err(farmtally_sync_server::Error::Invalid { field, .. }) => Some(field),
+        Err(farmtally_sync_server::Error::Reference { errors }) => errors.into_iter().map(|error| error.path).next(),
         Err(error) => panic!("{error}"),
     }
 }
@@ -157,17 +157,18 @@ fn payloads_and_numbers_of_rule_sets_are_bounded() {
     const CRATE: &str = r#"{"number": 0, "name": "crate", "tare_g": 1500}"#;
     let lorry = |payload: i64| format!(r#"{{"lorries": [{{"plate": "KA07A1111", "payload_g": {payload}}}]}}"#);
     for (payload, fits) in [(0, false), (1, true), (MAX_PAYLOAD.0, true), (MAX_PAYLOAD.0 + 1, false)] {
-        assert_eq!(refused_field(&lorry(payload)), (!fits).then_some("payload_g"), "{payload}");
+        let expected = (!fits).then_some("/lorries/0/payload_g");
+        assert_eq!(refused_path(&lorry(payload)).as_deref(), expected, "{payload}");
     }
-    let rules = |number: u32, types: &str| {
+    let rules = |number: u32| {
         format!(
-            r#"{{"rule_sets": [{{"number": {number}, "commodity": "T", "valid_from": "2019-01-01", "bag_types": [{types}]}}]}}"#
+            r#"{{"rule_sets": [{{"number": {number}, "commodity": "T", "valid_from": "2019-01-01", "bag_types": [{CRATE}]}}]}}"#
         )
     };
     for (number, fits) in [(0, false), (1, true), (MAX_RULE_SET, true), (MAX_RULE_SET + 1, false)] {
-        assert_eq!(refused_field(&rules(number, CRATE)), (!fits).then_some("rule_sets"), "{number}");
+        let expected = (!fits).then_some("/rule_sets/0/number");
+        assert_eq!(refused_path(&rules(number)).as_deref(), expected, "{number}");
     }
-    assert_eq!(refused_field(&rules(1, "")), Some("bag_types"), "no bag would have a tare");
 }
 
 #[test]

@@ -92,9 +92,22 @@ void marketDay(Server server, String library) {
     // And ends here.
     expect(asked, const [Check(code: 'uncommon_bag_weight')]);
     expect((delivery.lifecycle, delivery.sync), (Lifecycle.recorded, const SyncState.unsent()));
-    const totals =
-        Totals(bags: 3, grossG: Grams(47000), tareG: Grams(4500), netG: Grams(42500), bagsOfUnknownType: 0);
+    const none = Grams(0);
+    const totals = Totals(
+        bags: 3,
+        grossG: Grams(47000),
+        tareG: Grams(4500),
+        qualityG: none,
+        moistureG: none,
+        allowanceG: none,
+        netG: Grams(42500),
+        bagsOfUnknownType: 0,
+        deductionsExceedWeight: false);
     expect(delivery.totals, totals);
+    final lines = delivery.grades.single.lines;
+    expect([for (final it in lines) (it.kind, it.amountG)],
+        [(LineKind.gross, const Grams(47000)), (LineKind.tare, const Grams(-4500))]);
+    expect(lines.last.calculation, const Calculation.perBag(bags: 3, eachG: Grams(1500)));
     expect([for (final bag in delivery.bags) (bag.number, bag.grossG)], [(1, 20500), (2, 21500), (3, 5000)]);
     for (final bag in delivery.bags) {
       isTrue(bag.weighedAt.isAfter(opened) && !bag.weighedAt.isAfter(DateTime.now().add(about)), '${bag.weighedAt}');

@@ -74,7 +74,7 @@ pub enum DraftEdit {
         /// Number on the bag's label
         number: u32,
     },
-    /// Adds a moisture reading; the last one counts
+    /// Adds a moisture reading; the rule set says which one counts
     AddReading(
         /// Percent with up to two decimals, such as 14.5
         #[uniffi(name = "moisture")]

@@ -10,8 +10,8 @@ use farmtally_core::rules::ActionCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeliveryId, DeviceCode, DeviceId,
-    DocumentId, FarmerId, Grams, GrantId, HybridTime, LoadId, LorryPlate, OrganisationId, Percent, ReceiptNumber,
-    SeasonCode, Timestamp, UserId,
+    DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, LoadId, LorryPlate, OrganisationId,
+    Percent, ReceiptNumber, SeasonCode, Timestamp, UserId,
 };
 
 use crate::FieldError;
@@ -49,8 +49,12 @@ texts! {
     DeviceId, "device_id";
     /// Id of a record of any kind: a UUID
     DocumentId, "record_id";
+    /// Code of a quality factor, such as BROKEN
+    FactorCode, "factor";
     /// Id of a farmer: a UUID
     FarmerId, "farmer_id";
+    /// Code of a grade, such as A
+    GradeCode, "grade";
     /// Id of a grant, which says what a user may do on a phone: a UUID
     GrantId, "grant_id";
     /// Code of the reason for holding a change; listed in docs/errors.md

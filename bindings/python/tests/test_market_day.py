@@ -12,6 +12,7 @@ import unittest
 from pathlib import Path
 
 from farmtally_field import (
+    Calculation,
     Check,
     Choice,
     ClientConfig,
@@ -22,6 +23,7 @@ from farmtally_field import (
     FieldClient,
     FieldError,
     Lifecycle,
+    LineKind,
     LoadEdit,
     LoadState,
     RecordRef,
@@ -172,7 +174,21 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         # And ends here.
         self.assertEqual(asked, [Check(code="uncommon_bag_weight")])
         self.assertEqual((delivery.lifecycle, delivery.sync), (Lifecycle.RECORDED, SyncState.UNSENT()))
-        self.assertEqual(delivery.totals, Totals(bags=3, gross_g=47_000, tare_g=4_500, net_g=42_500, bags_of_unknown_type=0))
+        totals = Totals(
+            bags=3,
+            gross_g=47_000,
+            tare_g=4_500,
+            quality_g=0,
+            moisture_g=0,
+            allowance_g=0,
+            net_g=42_500,
+            bags_of_unknown_type=0,
+            deductions_exceed_weight=False,
+        )
+        self.assertEqual(delivery.totals, totals)
+        lines = delivery.grades[0].lines
+        self.assertEqual([(it.kind, it.amount_g) for it in lines], [(LineKind.GROSS, 47_000), (LineKind.TARE, -4_500)])
+        self.assertEqual(lines[-1].calculation, Calculation.PER_BAG(bags=3, each_g=1_500))
         self.assertEqual([(bag.number, bag.gross_g) for bag in delivery.bags], [(1, 20_500), (2, 21_500), (3, 5_000)])
         self.assertEqual((delivery.readings, delivery.declared_bags), (["14.50"], 3))
         device = (await client.session()).device_code

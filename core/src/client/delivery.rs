@@ -14,7 +14,7 @@ use crate::records::draft::Draft;
 use crate::records::{
     Act, AnyRecord, Bag, BagSource, Conflict, Delivery, Kind, Load, Merged, Put, Stamp, encode, pack_bags,
 };
-use crate::rules::{Check, Totals, check_delivery, check_text, totals};
+use crate::rules::{Check, GradeWeight, Totals, WeightInput, check_delivery, check_text, weigh};
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
@@ -92,7 +92,7 @@ pub struct DeliveryView {
     pub declared_bags: Option<u32>,
     /// All bags by number, with those that are voided.
     pub bags: Vec<BagView>,
-    /// Moisture readings; the last one counts.
+    /// Moisture readings; the rule set says which one counts.
     pub readings: Vec<Percent>,
     /// Location that was set while weighing, if any.
     pub location: Option<Location>,
@@ -100,6 +100,8 @@ pub struct DeliveryView {
     pub replaces: Option<DeliveryId>,
     /// Totals of the bags that are not voided, even if the delivery is voided. Without a rule set on this phone, each bag is of unknown type.
     pub totals: Totals,
+    /// The same for each grade, with the printed lines; produce without a grade is first.
+    pub grades: Vec<GradeWeight>,
     /// Amendments, oldest first. They have author and reason, not the values.
     pub amendments: Vec<Act>,
     /// Voids of the whole delivery, oldest first.
@@ -338,14 +340,16 @@ impl FieldClient {
     ) -> DeliveryView {
         let id = delivery.delivery_id;
         let reference = self.reference();
-        let counted_bags = delivery.counted_bags();
+        let input = WeightInput::of_bags(delivery.counted_bags(), &delivery.readings);
+        let weight = weigh(&input, reference.rule_set(delivery.rule_set));
         DeliveryView {
             delivery_id: id,
             basis: Basis { document_id: id.into(), version },
             lifecycle: if delivery.is_voided() { Lifecycle::Voided } else { Lifecycle::Recorded },
             sync,
             receipt_number: Some(delivery.receipt_number()),
-            totals: totals(counted_bags, reference.rule_set(delivery.rule_set)),
+            totals: weight.totals(),
+            grades: weight.grades,
             centre: delivery.centre,
             season: delivery.season,
             commodity: delivery.commodity,
@@ -380,13 +384,15 @@ impl FieldClient {
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {
         let reference = self.reference();
         let rules = reference.rules_on(&draft.commodity, draft.business_date);
+        let weight = weigh(&WeightInput::of_bags(draft.bags.iter(), &draft.readings), rules);
         DeliveryView {
             delivery_id: id,
             basis: Basis { document_id: id.into(), version: version.to_be_bytes() },
             lifecycle: Lifecycle::Draft,
             sync: SyncState::Unsent,
             receipt_number: None,
-            totals: totals(draft.bags.iter(), rules),
+            totals: weight.totals(),
+            grades: weight.grades,
             centre: draft.centre.clone(),
             season: draft.season.clone(),
             commodity: draft.commodity.clone(),

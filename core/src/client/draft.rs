@@ -54,7 +54,7 @@ pub enum DraftEdit {
         /// The number on the bag's label.
         number: u32,
     },
-    /// Adds a moisture reading; the last one counts.
+    /// Adds a moisture reading; the rule set says which one counts.
     AddReading(Percent),
     /// Sets the location, which replaces an earlier one.
     SetLocation(Location),

@@ -11,6 +11,7 @@ mod order;
 mod reference;
 mod review;
 mod revocation;
+mod rule_set;
 mod ruling;
 mod suspension;
 
@@ -22,9 +23,14 @@ pub use kind::{
     kind_of,
 };
 pub use order::{DeviceOrder, Order};
-pub use reference::{BagTypeRule, Centre, Commodity, Lorry, Notice, Organisation, RuleSet, Season, User};
+pub use reference::{Centre, Commodity, Lorry, Notice, Organisation, Season, User};
 pub use review::{Review, ReviewCode};
 pub use revocation::Revocation;
+pub use rule_set::{
+    ApprovalThresholds, BagTypeRule, CapacityLimits, CashLimits, DayCount, Deduction, DeductionBase, EffectiveReading,
+    FactorUnit, Grade, InterestPolicy, LossBearer, LossPolicy, LossPrice, LossTolerance, MoistureMethod, MoistureRules,
+    MoistureStep, PriceBracket, QualityFactor, RecoveryPolicy, Rounding, RuleSet, Windows,
+};
 pub use ruling::Ruling;
 pub use suspension::Suspension;
 

@@ -4,8 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{
-    BagType, BusinessDate, CentreCode, CommodityCode, CountryCode, Grams, LorryPlate, OrganisationId, SeasonCode,
-    UserId,
+    BusinessDate, CentreCode, CommodityCode, CountryCode, Grams, LorryPlate, OrganisationId, SeasonCode, UserId,
 };
 
 /// The organisation that owns the data.
@@ -87,49 +86,6 @@ pub struct Lorry {
     pub payload: Grams,
 }
 
-/// The numbered rules of one commodity. The number is stamped on each delivery; a published rule set is immutable.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct RuleSet {
-    /// Number of the rule set, unique among those of all commodities; of those of a commodity that are valid on a day, the highest counts.
-    #[n(0)]
-    pub number: u32,
-    /// Commodity to which it applies.
-    #[n(1)]
-    pub commodity: CommodityCode,
-    /// First day on which it is valid; there is no last day.
-    #[n(2)]
-    pub valid_from: BusinessDate,
-    /// Bag types and their empty weights.
-    #[n(3)]
-    pub bag_types: Vec<BagTypeRule>,
-    /// Whether a delivery without a moisture reading must be confirmed.
-    #[n(4)]
-    pub moisture_required: bool,
-}
-
-/// The rule for one type of bag or crate.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct BagTypeRule {
-    /// Number of the type, 0 to 15.
-    #[n(0)]
-    pub number: u8,
-    /// Name of the type.
-    #[n(1)]
-    pub name: String,
-    /// Weight of an empty bag.
-    #[n(2)]
-    pub tare: Grams,
-}
-
-impl BagTypeRule {
-    /// Returns whether the rule applies to this type.
-    pub fn is_for(&self, bag_type: BagType) -> bool {
-        self.number == bag_type.number()
-    }
-}
-
 /// A person who records on phones. Role and centres are in [`Grant`](super::Grant).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -175,7 +131,6 @@ reference_kinds! {
     Season = 2, "season", |it| it.code.to_string();
     Commodity = 3, "commodity", |it| it.code.to_string();
     Lorry = 4, "lorry", |it| it.plate.to_string();
-    RuleSet = 5, "rule_set", |it| it.number.to_string();
     User = 6, "user", |it| it.user_id.to_string();
     Notice = 15, "notice", |it| it.code.clone();
 }

@@ -17,6 +17,8 @@ open_codes! {
         SharedPhone = "shared_phone",
         /// A delivery has bags of a type that its rule set does not name, so their tare is not known. Blocks settlement.
         UnknownBagType = "unknown_bag_type",
+        /// The deductions of a delivery use up all that was weighed of a grade of it. Blocks settlement.
+        DeductionsExceedWeight = "deductions_exceed_weight",
         /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
         ReplacedTwice = "replaced_twice",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.

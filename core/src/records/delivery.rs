@@ -189,7 +189,7 @@ pub struct Delivery {
     pub load_id: Option<LoadId>,
     /// Number of bags that the farmer declared; `None` if not asked.
     pub declared_bags: Option<u32>,
-    /// Moisture readings in order; the last one counts.
+    /// Moisture readings in order; the rule set says which one counts.
     pub readings: Vec<Percent>,
     /// Location of the recording phone; `None` if not known.
     pub location: Option<Location>,

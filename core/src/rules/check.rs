@@ -1,4 +1,4 @@
-use super::totals;
+use super::{WeightInput, weigh};
 use crate::decisions::RuleSet;
 use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
 use crate::records::Bag;
@@ -24,6 +24,8 @@ named! {
         ClockInDoubt = "clock_in_doubt",
         /// A bag of a type that the rule set does not name, so its tare is not known.
         UnknownBagType = "unknown_bag_type",
+        /// The deductions use up all that was weighed.
+        DeductionsExceedWeight = "deductions_exceed_weight",
         /// A farmer of the centre has the same telephone number, or the same name and village.
         FarmerLooksAlike = "farmer_looks_alike",
         /// Closing the load was already requested, so the delivery will count as late.
@@ -52,13 +54,15 @@ pub(crate) fn check_delivery(
     date: BusinessDate,
     today: BusinessDate,
 ) -> Vec<Check> {
+    let totals = weigh(&WeightInput::of_bags(bags.iter(), readings), Some(rules)).totals();
     let findings = [
         (Check::UncommonBagWeight, bags.iter().any(|bag| !COMMON_BAG.contains(&bag.gross.grams()))),
         (Check::UncommonBagCount, bags.len() > COMMON_BAGS),
         (Check::DeclaredBagsDiffer, declared_bags.is_some_and(|declared| declared as usize != bags.len())),
         (Check::UncommonMoisture, readings.iter().any(|it| !COMMON_MOISTURE.contains(&it.hundredths()))),
-        (Check::MoistureMissing, rules.moisture_required && readings.is_empty()),
-        (Check::UnknownBagType, totals(bags.iter(), Some(rules)).bags_of_unknown_type > 0),
+        (Check::MoistureMissing, rules.moisture.is_required && readings.is_empty()),
+        (Check::UnknownBagType, totals.bags_of_unknown_type > 0),
+        (Check::DeductionsExceedWeight, totals.deductions_exceed_weight),
         (Check::UncommonDate, !COMMON_DAYS.contains(&date.0.saturating_sub(today.0))),
     ];
     findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
@@ -113,18 +117,15 @@ pub(crate) fn check_phone(text: &str, country: &str) -> Result<String, TextError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decisions::BagTypeRule;
+    use crate::decisions::{BagTypeRule, MoistureRules};
     use crate::records::BagSource;
     use crate::units::{BagType, Grams, Timestamp};
 
-    fn rules(moisture_required: bool) -> RuleSet {
-        RuleSet {
-            number: 1,
-            commodity: "MAIZE".parse().expect("a code"),
-            valid_from: BusinessDate(0),
-            bag_types: vec![BagTypeRule { number: 0, name: "bag".into(), tare: Grams(650) }],
-            moisture_required,
-        }
+    fn rules(is_required: bool) -> RuleSet {
+        let bag = BagTypeRule { number: 0, name: "bag".into(), tare: Grams(650) };
+        let rules = RuleSet::new(1, "MAIZE".parse().expect("a code"), BusinessDate(0), vec![bag]);
+        let moisture = MoistureRules { is_required, ..rules.moisture };
+        RuleSet { moisture, ..rules }
     }
 
     fn equal_bags(grams: i64, count: usize) -> Vec<Bag> {
@@ -188,6 +189,10 @@ mod tests {
         }
         let sack = Bag { bag_type: BagType::try_from(1).expect("in bounds"), ..usual[0] };
         assert_eq!(ask(&[usual[0], sack], None, &[], false, 0), [Check::UnknownBagType]);
+        let check = Check::DeductionsExceedWeight;
+        for (grams, found) in [(650, true), (651, false)] {
+            assert_eq!(ask(&equal_bags(grams, 1), None, &[], false, 0).contains(&check), found, "{grams} g");
+        }
         for (days, found) in [(-61, true), (-60, false), (1, false), (2, true)] {
             assert_eq!(!ask(&usual, None, &[], false, days).is_empty(), found, "{days} days");
         }

@@ -1,12 +1,45 @@
-//! Trade rules as pure functions, the same on phone and server.
+//! Trade rules as pure functions, the same on phone and server. Formulas, units and rounding: `docs/arithmetic.md`.
 //!
-//! Owns arithmetic and checks. Does not read the store: records and reference data come as arguments.
+//! Owns arithmetic, checks and the validation of rule sets. Does not read the store: records and reference data come as arguments.
+//!
+//! Invariants: integers only, with intermediates of 128 bits; each printed line is rounded once, and totals are sums of printed lines.
 
 mod action;
+mod charges;
 mod check;
+mod deduction;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod golden;
+mod input;
+mod interest;
+#[cfg(test)]
+mod laws;
+mod line;
+mod loss;
+mod moisture;
+mod payable;
+mod publication;
+mod quality;
+mod recovery;
+mod rounding;
+mod shares;
+mod value;
 mod weight;
 
 pub use action::{ActionCode, LoadAtHand, Refusal};
+pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};
 pub(crate) use check::{check_delivery, check_phone};
-pub use weight::{Totals, totals};
+pub use input::{BagCount, DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};
+pub use interest::{Interest, InterestInput, Repayment, interest};
+pub use line::{Calculation, LineKind, WeightLine};
+pub use loss::{Loss, LossDelivery, LossShare, loss};
+pub use payable::{Payable, payable};
+pub use publication::{PublicationCode, PublicationError, check_rule_set};
+pub use recovery::{Claim, ClaimKind, RecoveredClaim, Recovery, recover};
+pub use rounding::{divide, effective};
+pub use shares::largest_remainder;
+pub use value::{AmountTooLarge, ValueLine, total_value, value, value_lines};
+pub use weight::{DeliveryWeight, GradeWeight, Totals, weigh};

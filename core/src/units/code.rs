@@ -67,6 +67,10 @@ codes! {
     SeasonCode, 8;
     /// Code of a commodity, such as `TOMATO`: 1 to 8 characters.
     CommodityCode, 8;
+    /// Code of a grade of produce, such as `A`: 1 to 8 characters.
+    GradeCode, 8;
+    /// Code of a quality factor, such as `BROKEN`: 1 to 8 characters.
+    FactorCode, 8;
     /// Code of a country by ISO 3166-1, such as `IN`: two letters.
     CountryCode, 2;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.

@@ -12,6 +12,7 @@ mod grams;
 mod hash;
 mod id;
 mod location;
+mod money;
 mod named;
 mod number;
 mod open_code;
@@ -20,7 +21,7 @@ mod stored;
 mod time;
 mod value;
 
-pub use code::{BagType, CentreCode, CommodityCode, CountryCode, LorryPlate, SeasonCode};
+pub use code::{BagType, CentreCode, CommodityCode, CountryCode, FactorCode, GradeCode, LorryPlate, SeasonCode};
 pub use enrol_code::EnrolCode;
 pub use grams::{BagWeight, Grams};
 pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId};
@@ -29,6 +30,7 @@ pub use id::{
     UserId, derived,
 };
 pub use location::Location;
+pub use money::{BasisPoints, Money, PricePerTonne};
 pub(crate) use named::named;
 pub use number::{DeviceCode, ReceiptNumber};
 pub(crate) use open_code::open_codes;

@@ -6,11 +6,18 @@ use minicbor::Encode;
 use super::{UnitError, parse_decimal};
 
 /// A share in hundredths of a percent, 0 to 10,000: 1,450 is 14.50 %.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
 #[cbor(transparent)]
 pub struct Percent(#[n(0)] i32);
 
 impl Percent {
+    /// Share of nothing.
+    pub const ZERO: Self = Self(0);
+    /// Share of half of the whole.
+    pub const HALF: Self = Self(5_000);
+    /// Share of the whole.
+    pub const WHOLE: Self = Self(10_000);
+
     /// Returns the hundredths of a percent.
     pub fn hundredths(self) -> i32 {
         self.0

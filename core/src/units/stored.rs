@@ -8,8 +8,8 @@ use std::str::FromStr;
 use minicbor::{Decode, Decoder, decode};
 
 use super::{
-    BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeviceCode, FromValue, Grams, LorryPlate,
-    Percent, SeasonCode, Timestamp, ToValue, Value,
+    BagType, BagWeight, BasisPoints, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeviceCode, FactorCode,
+    FromValue, GradeCode, Grams, LorryPlate, Money, Percent, PricePerTonne, SeasonCode, Timestamp, ToValue, Value,
 };
 
 /// Implements [`ToValue`] and [`FromValue`] for units.
@@ -30,7 +30,7 @@ macro_rules! stored {
     )*};
 }
 
-stored!([CentreCode CommodityCode LorryPlate SeasonCode]
+stored!([CentreCode CommodityCode FactorCode GradeCode LorryPlate SeasonCode]
     as |code| Value::text(code.as_str()), |value| as_printed(&value));
 stored!([Grams Timestamp]
     as |unit| Value::Int(unit.0), |value| value.as_int().map(Self));
@@ -38,6 +38,8 @@ stored!([BusinessDate DeviceCode]
     as |unit| Value::Int(unit.0.into()), |value| FromValue::from_value(value).map(Self));
 stored!([BagType] as |bag| Value::Int(bag.number().into()), |value| u8::from_value(value)?.try_into().ok());
 stored!([BagWeight] as |bag| Value::Int(bag.grams().0), |value| Grams::from_value(value)?.try_into().ok());
+stored!([Money PricePerTonne] as |amount| Value::Int(amount.minor()), |value| value.as_int()?.try_into().ok());
+stored!([BasisPoints] as |rate| Value::Int(rate.per_year().into()), |value| value.as_int()?.try_into().ok());
 stored!([Percent] as |share| Value::Int(share.hundredths().into()), |value| value.as_int()?.try_into().ok());
 
 stored!([Vec<ChangeHash>] as |hashes| Value::Blob(hashes.iter().flat_map(|hash| hash.0).collect()), |value| {
@@ -60,7 +62,7 @@ macro_rules! decoded_within_bounds {
     )*};
 }
 
-decoded_within_bounds!(BagType: u8, BagWeight: Grams, Percent: i64);
+decoded_within_bounds!(BagType: u8, BagWeight: Grams, BasisPoints: i64, Money: i64, Percent: i64, PricePerTonne: i64);
 
 /// Implements [`minicbor::Encode`] and [`Decode`] for a type that is text in CBOR.
 macro_rules! text_in_cbor {
@@ -97,6 +99,7 @@ pub(crate) fn as_printed<T: FromStr + Display>(value: &Value<'_>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{decode, encode};
     use crate::units::DeliveryId;
 
     fn reads_back<T: ToValue + FromValue + PartialEq + std::fmt::Debug>(unit: &T) {
@@ -117,6 +120,20 @@ mod tests {
         reads_back(&BagType::try_from(15).expect("a bag type"));
         reads_back(&BagWeight::try_from(Grams(1)).expect("a weight"));
         reads_back(&Percent::try_from(1_450).expect("a share"));
+        reads_back(&Money::MIN);
+        reads_back(&PricePerTonne::try_from(2_150_000).expect("a price"));
+        reads_back(&BasisPoints::try_from(1_800).expect("a rate"));
+        reads_back(&"A".parse::<GradeCode>().expect("a code"));
+        reads_back(&"BROKEN".parse::<FactorCode>().expect("a code"));
+    }
+
+    #[test]
+    fn money_is_decoded_within_its_bounds() {
+        let amount = Money::try_from(-7_140_150).expect("an amount");
+        assert_eq!(decode::<Money>(&encode(&amount)).ok(), Some(amount));
+        assert_eq!(decode::<Money>(&encode(&(Money::MAX.minor() + 1))).ok(), None);
+        assert_eq!(decode::<PricePerTonne>(&encode(&0_i64)).ok(), None);
+        assert_eq!(decode::<BasisPoints>(&encode(&10_001_i64)).ok(), None);
     }
 
     #[test]
@@ -128,5 +145,8 @@ mod tests {
         assert_eq!(BagWeight::from_value(Value::Int(0)), None);
         assert_eq!(BusinessDate::from_value(Value::Int(i64::MAX)), None);
         assert_eq!(Percent::from_value(Value::Int(10_001)), None);
+        assert_eq!(Money::from_value(Value::Int(Money::MAX.minor() + 1)), None);
+        assert_eq!(PricePerTonne::from_value(Value::Int(0)), None);
+        assert_eq!(BasisPoints::from_value(Value::Int(-1)), None);
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate};
 use minicbor::{Decode, Encode};
 
 use super::UnitError;
@@ -33,6 +33,13 @@ impl fmt::Display for Timestamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct BusinessDate(#[n(0)] pub i32);
+
+impl BusinessDate {
+    /// Returns the year, the month from 1 and the day from 1; `None` for a day that the calendar of this program does not reach.
+    pub fn year_month_day(self) -> Option<(i32, u32, u32)> {
+        NaiveDate::from_epoch_days(self.0).map(|date| (date.year(), date.month(), date.day()))
+    }
+}
 
 /// Prints year, month and day: `2026-11-21`.
 impl fmt::Display for BusinessDate {

@@ -1,4 +1,4 @@
-//! Reviews found in the records that one transaction changed, one file for each kind.
+//! Reviews found in the records that one transaction changed, one file for each subject.
 //!
 //! Does not own reviews that follow from judging an entry (an ended grant, a fork, missing bytes): [`crate::ingest`] raises those.
 
@@ -6,7 +6,7 @@ mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
 mod replaced_twice;
-mod unknown_bag_type;
+mod weight;
 
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::{self, AnyRecord, Load, Record, RecordKind};
@@ -33,13 +33,9 @@ pub(crate) struct Finding {
 /// Returns the reviews that these records call for, including those already raised.
 pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
-    for find in [
-        farmer_look_alike::find,
-        late_delivery::find,
-        load_contention::find,
-        replaced_twice::find,
-        unknown_bag_type::find,
-    ] {
+    for find in
+        [farmer_look_alike::find, late_delivery::find, load_contention::find, replaced_twice::find, weight::find]
+    {
         findings.extend(find(db, touched)?);
     }
     Ok(findings)

@@ -26,6 +26,7 @@ import kotlinx.coroutines.yield
 import org.farmtally.field.BagTypeRule
 import org.farmtally.field.Basis
 import org.farmtally.field.BusinessDate
+import org.farmtally.field.Calculation
 import org.farmtally.field.CentreCode
 import org.farmtally.field.ChangeHash
 import org.farmtally.field.Check
@@ -44,6 +45,7 @@ import org.farmtally.field.Grams
 import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
+import org.farmtally.field.LineKind
 import org.farmtally.field.LoadId
 import org.farmtally.field.LoadState
 import org.farmtally.field.LorryPlate
@@ -158,7 +160,15 @@ class MarketDayTest {
         // And ends here.
         assertEquals(listOf(Check("uncommon_bag_weight")), asked)
         assertEquals(Lifecycle.RECORDED to SyncState.Unsent, delivery.lifecycle to delivery.sync)
-        assertEquals(Totals(bags = 3u, Grams(47_000), Grams(4_500), Grams(42_500), bagsOfUnknownType = 0u), delivery.totals)
+        val none = Grams(0)
+        val totals = Totals(
+            bags = 3u, grossG = Grams(47_000), tareG = Grams(4_500), qualityG = none, moistureG = none, allowanceG = none,
+            netG = Grams(42_500), bagsOfUnknownType = 0u, deductionsExceedWeight = false,
+        )
+        assertEquals(totals, delivery.totals)
+        val lines = delivery.grades.single().lines
+        assertEquals(listOf(LineKind.GROSS to Grams(47_000), LineKind.TARE to Grams(-4_500)), lines.map { it.kind to it.amountG })
+        assertEquals(Calculation.PerBag(bags = 3u, eachG = Grams(1_500)), lines.last().calculation)
         val bags = listOf(1u to Grams(20_500), 2u to Grams(21_500), 3u to Grams(5_000))
         assertEquals(bags, delivery.bags.map { it.number to it.grossG })
         assertTrue(delivery.bags.all { it.weighedAt in opened..Instant.now().plusSeconds(60) })

@@ -56,6 +56,12 @@ value class DocumentId(val value: String) {
     override fun toString() = value
 }
 
+/** Code of a quality factor, such as `BROKEN`. */
+@JvmInline
+value class FactorCode(val value: String) {
+    override fun toString() = value
+}
+
 @JvmInline
 value class FarmerId(val value: String) {
     override fun toString() = value
@@ -100,6 +106,12 @@ value class SeasonCode(val value: String) {
 
 @JvmInline
 value class UserId(val value: String) {
+    override fun toString() = value
+}
+
+/** Code of a grade, such as `A`. */
+@JvmInline
+value class GradeCode(val value: String) {
     override fun toString() = value
 }
 

@@ -1,11 +1,12 @@
-//! Review of deliveries with bags of a type that their rule set does not name, so that their tare is not known.
+//! Reviews of deliveries whose weight a person must look at: bags of a type that the rule set does not name, so that their tare is not known;
+//! deductions that use up all that was weighed.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use farmtally_core::decisions::{ReviewCode, RuleSet};
 use farmtally_core::records::Delivery;
-use farmtally_core::rules::totals;
+use farmtally_core::rules::{WeightInput, weigh};
 use farmtally_core::store::decisions;
 
 use super::{Finding, Touched, of_kind};
@@ -22,9 +23,16 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
                 new.insert(decisions::latest(db.reader(), &number)?)
             }
         };
-        if totals(delivery.counted_bags(), rules.as_ref()).bags_of_unknown_type > 0 {
-            let documents = vec![delivery.delivery_id.into()];
-            findings.push(Finding { scope: scope.clone(), code: ReviewCode::UnknownBagType, documents });
+        let input = WeightInput::of_bags(delivery.counted_bags(), &delivery.readings);
+        let totals = weigh(&input, rules.as_ref()).totals();
+        for (code, found) in [
+            (ReviewCode::UnknownBagType, totals.bags_of_unknown_type > 0),
+            (ReviewCode::DeductionsExceedWeight, totals.deductions_exceed_weight),
+        ] {
+            if found {
+                let documents = vec![delivery.delivery_id.into()];
+                findings.push(Finding { scope: scope.clone(), code, documents });
+            }
         }
     }
     Ok(findings)

@@ -1,0 +1,116 @@
+//! Reference data of an operator's JSON file: reading it, with all its errors at once. Format: `docs/operating.md` and
+//! `docs/reference.schema.json`.
+
+mod fields;
+mod json;
+mod rule_set;
+mod values;
+
+use std::collections::BTreeMap;
+
+use farmtally_core::decisions::{AnyContent, Centre, Commodity, DecisionKind, Lorry, Notice, RuleSet, Season};
+use farmtally_core::limits::MAX_PAYLOAD;
+use farmtally_core::rules::PublicationCode;
+use farmtally_core::units::Grams;
+
+use self::fields::{Errors, Fields};
+use self::json::Json;
+use self::rule_set::rule_set;
+use crate::Error;
+
+/// Reference data of an operator's JSON file.
+#[derive(Debug, Default)]
+pub struct ReferenceFile {
+    pub(crate) centres: Vec<Centre>,
+    pub(crate) commodities: Vec<Commodity>,
+    pub(crate) seasons: Vec<Season>,
+    pub(crate) lorries: Vec<Lorry>,
+    pub(crate) rule_sets: Vec<RuleSet>,
+    pub(crate) notices: Vec<Notice>,
+}
+
+impl ReferenceFile {
+    /// Parses the JSON text.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], with line and column, if the text is not JSON; [`Error::Reference`] with all errors of its content.
+    pub fn parse(json: &str) -> Result<Self, Error> {
+        // Some editors begin a file with a byte order mark.
+        let json = json.trim_start_matches('\u{feff}');
+        match serde_json::from_str(json).map_err(|error| Error::invalid("reference", error))? {
+            Json::Object(entries) => Self::read(&entries),
+            other => {
+                let reason = format!("it must be a JSON object, `{{ … }}`, not {}", other.type_name());
+                Err(Error::Invalid { field: "reference", reason })
+            }
+        }
+    }
+
+    fn read(entries: &[(String, Json)]) -> Result<Self, Error> {
+        let mut errors = Errors::default();
+        let file = Fields::read(String::new(), entries, &mut errors, |it| Self {
+            centres: records(it, "centres", "code", |it| {
+                let (code, name) = (it.required("code"), it.text("name", true));
+                Some(Centre { code: code?, name: name? })
+            }),
+            commodities: records(it, "commodities", "code", |it| {
+                let (code, name) = (it.required("code"), it.text("name", true));
+                Some(Commodity { code: code?, name: name? })
+            }),
+            seasons: records(it, "seasons", "code", season),
+            lorries: records(it, "lorries", "plate", lorry),
+            rule_sets: records(it, "rule_sets", "number", rule_set),
+            notices: records(it, "notices", "code", |it| {
+                let (code, text) = (it.text("code", true), it.text("text", false));
+                Some(Notice { code: code?, text: text? })
+            }),
+        });
+        if errors.found.is_empty() { Ok(file) } else { Err(Error::Reference { errors: errors.found }) }
+    }
+}
+
+/// Reads a list of records. Two with one code, the value of `field`, are an error, because only the last would count.
+fn records<D: DecisionKind>(
+    it: &mut Fields<'_>,
+    list: &'static str,
+    field: &'static str,
+    read: impl Fn(&mut Fields<'_>) -> Option<D>,
+) -> Vec<D> {
+    let mut seen = BTreeMap::new();
+    it.list(list, |it| {
+        let record = read(it)?;
+        let (code, written) = (record.subject()?, it.written(field));
+        match seen.insert(code.clone(), written.clone()) {
+            None => {}
+            Some(first) if first == written => {
+                it.error(field, PublicationCode::Duplicate, format!("{code} is there twice"));
+            }
+            Some(first) => {
+                let reason = format!("{first:?} and {written:?} are one code, {code}");
+                it.error(field, PublicationCode::Duplicate, reason);
+            }
+        }
+        Some(record)
+    })
+}
+
+fn season(it: &mut Fields<'_>) -> Option<Season> {
+    let (code, commodity) = (it.required("code"), it.required("commodity"));
+    let (from, to) = (it.required("from"), it.required("to"));
+    let season = Season { code: code?, commodity: commodity?, from: from?, to: to? };
+    if season.from > season.to {
+        let reason = format!("{} ends before it begins", season.code);
+        it.error("to", PublicationCode::EndsBeforeItBegins, reason);
+    }
+    Some(season)
+}
+
+fn lorry(it: &mut Fields<'_>) -> Option<Lorry> {
+    let (plate, payload) = (it.required("plate"), it.required("payload_g"));
+    let (plate, Grams(payload_g)) = (plate?, payload?);
+    if !(1..=MAX_PAYLOAD.0).contains(&payload_g) {
+        let reason = format!("{plate} carries {payload_g} g: it must be 1 to {} g", MAX_PAYLOAD.0);
+        it.error("payload_g", PublicationCode::OutOfRange, reason);
+    }
+    Some(Lorry { plate, payload: Grams(payload_g) })
+}
