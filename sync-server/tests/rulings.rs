@@ -176,7 +176,7 @@ fn two_codes_of_a_file_that_are_the_same_are_both_named() {
     let complaint =
         server(folder, &["org", "create", "Kolar growers", "--country", "IN", "--reference", "reference.json"])
             .expect_err("A");
-    assert!(complaint.contains(r#"centres: "A" and "a" are one code, A"#), "{complaint}");
+    assert!(complaint.contains(r#"/centres/2/code: "A" and "a" are one code, A"#), "{complaint}");
 }
 
 #[test]
