@@ -116,40 +116,6 @@ fn damage(database: &Path) {
 }
 
 #[test]
-fn a_command_that_refuses_damaged_data_of_a_killed_server_changes_no_file() {
-    for damaged in ["control.db", "the organisation's"] {
-        let (folder, [kolar]) = office(["Kolar growers"]);
-        let folder = folder.path();
-        let mut serving = spawn(folder, &["serve", "--port", "0"]);
-        let mut address = String::new();
-        BufReader::new(serving.stdout.as_mut().expect("a pipe")).read_line(&mut address).expect("text");
-        says(folder, &["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"]);
-        serving.kill().expect("killed");
-        serving.wait().expect("it ends");
-        let database = if damaged == "control.db" { folder.join("server/data/control.db") } else { kolar };
-        let log = fs::metadata(database.with_extension("db-wal")).expect("a log");
-        assert!(log.len() > 0, "{damaged}: the code is in the log");
-        damage(&database);
-        all_refuse(folder, &[name(&database), SECTION]);
-    }
-}
-
-#[test]
-fn a_log_that_a_killed_server_left_is_folded_back_by_the_next_command_that_succeeds() {
-    let (folder, [kolar]) = office(["Kolar growers"]);
-    let folder = folder.path();
-    let mut serving = spawn(folder, &["serve", "--port", "0"]);
-    let mut address = String::new();
-    BufReader::new(serving.stdout.as_mut().expect("a pipe")).read_line(&mut address).expect("text");
-    says(folder, &["enrol-code", "--user", "Asha", "--role", "clerk", "--centre", "KOLAR"]);
-    serving.kill().expect("killed");
-    serving.wait().expect("it ends");
-    assert!(says(folder, &["users"]).contains("Asha"));
-    assert!(!kolar.with_extension("db-wal").exists());
-    assert!(says(folder, &["users"]).contains("Asha"));
-}
-
-#[test]
 fn a_damaged_database_is_named_with_the_section_that_says_what_to_do() {
     let (folder, [kolar]) = office(["Kolar growers"]);
     let folder = folder.path();

@@ -81,7 +81,7 @@ fn nothing_is_lost_with_a_server_on_postgresql() {
 
 #[test]
 fn seeds_that_once_failed_hold() {
-    for seed in [795_980_452, 36_293_271, 36_293_286, 660_600_400_462] {
+    for seed in [795_980_452, 36_293_271, 36_293_286, 660_600_400_462, 880_181_639_725, 880_181_640_286] {
         holds(seed);
     }
 }

@@ -810,9 +810,10 @@ void marketDay(Server server, String library) {
     expect((await asha.client.today(kolar)).drafts, [draft]);
     await asha.client.shutDown();
     await fill();
-    expect((await thrown<FieldStorageFull>(asha.restarts)).code, 'storage_full');
-    photos.deleteSync();
     await asha.restarts();
+    expect((await asha.client.today(kolar)).drafts, [draft]);
+    expect((await thrown<FieldStorageFull>(() => asha.client.editDraft(draft.basis, bag))).code, 'storage_full');
+    photos.deleteSync();
     final recorded = await asha.client.recordDelivery((await asha.client.editDraft(draft.basis, bag)).basis);
     expect((await asha.client.sync()).outcome, SyncOutcome.complete);
     expect((await asha.totals()).grossG, Grams(20000 * recorded.bags.length));

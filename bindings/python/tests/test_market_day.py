@@ -857,9 +857,10 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual((await asha.client.today("KOLAR")).drafts, [draft])
         await asha.client.shut_down()
         fill()
-        await self.refused(FieldError.StorageFull, asha.restarts(), code="storage_full")
-        photos.unlink()
         await asha.restarts()
+        [draft] = (await asha.client.today("KOLAR")).drafts
+        await self.refused(FieldError.StorageFull, asha.client.edit_draft(draft.basis, bag), code="storage_full")
+        photos.unlink()
         draft = await asha.client.edit_draft(draft.basis, bag)
         recorded = await asha.client.record_delivery(draft.basis)
         self.assertEqual((await asha.client.sync()).outcome, SyncOutcome.COMPLETE)

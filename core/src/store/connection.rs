@@ -20,18 +20,7 @@ const WRITE_AHEAD_TRIES: u32 = 10;
 pub(super) fn connect(path: &Path, key: Option<&StoreKey>) -> Result<Connection, Error> {
     let connection =
         Connection::open_with_flags(plain_path(path), OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE);
-    let connected = connection.map_err(Error::from).and_then(|it| {
-        keep_log_on_close(&it, true)?;
-        configure(it, path, key, false)
-    });
-    connected.map_err(|error| error.about(path))
-}
-
-/// Sets whether the write-ahead log stays as it is when the last connection closes, instead of being folded back into the file and removed.
-/// What finds damage must leave the files as they are.
-pub(super) fn keep_log_on_close(connection: &Connection, is_kept: bool) -> Result<(), Error> {
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, is_kept)?;
-    Ok(())
+    connection.map_err(Error::from).and_then(|it| configure(it, path, key, false)).map_err(|error| error.about(path))
 }
 
 /// Unlocks a new connection with the key, if there is one, and applies the settings of all connections.

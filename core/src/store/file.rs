@@ -133,11 +133,6 @@ fn number(path: &Path) -> io::Result<Option<FileNumber>> {
     Ok(None)
 }
 
-/// Returns whether a database has a write-ahead log that is not empty, as after a process that was killed.
-pub(super) fn has_log(path: &Path) -> bool {
-    fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0)
-}
-
 /// Makes files that are created with these options readable by this account only.
 pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]

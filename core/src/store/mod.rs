@@ -26,9 +26,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use connection::{BUSY_WAIT, configure, connect, keep_log_on_close};
+use connection::{BUSY_WAIT, configure, connect};
 use file::{DatabaseFile, OpenFiles, plain_path};
 pub(crate) use key::StoreKey;
 pub use key::{KeyStore, KeyStoreError};
@@ -176,11 +177,8 @@ pub struct Store {
     readers: Mutex<Vec<Connection>>,
     files: OpenFiles,
     commits: AtomicU32,
-    /// Whether the write-ahead log must be emptied with the next commit: it still contains deleted bytes, because a reader kept it from
-    /// being emptied, or an earlier process was killed and left it.
+    /// Whether the write-ahead log still contains deleted bytes, because a reader kept it from being emptied.
     scrub_due: AtomicBool,
-    /// Whether the write-ahead log stays as it is when the store is closed.
-    is_log_kept: AtomicBool,
 }
 
 impl Store {
@@ -213,7 +211,6 @@ impl Store {
         may_create: bool,
     ) -> Result<Self, Error> {
         let mut file = DatabaseFile::find(path)?;
-        let is_log_left = file::has_log(path);
         let named = |error: Error| key::explain(error, path, key.as_ref()).about(path);
         let existing = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
         let opened = match Connection::open_with_flags(plain_path(path), existing) {
@@ -238,15 +235,17 @@ impl Store {
             // SQLite would read it, and fail with the first write.
             return Err(Error::denied(&path.display()));
         }
-        keep_log_on_close(&opened, is_log_left)?;
         let mut writer = configure(opened, path, key.as_ref(), file.may_be_empty()).map_err(named)?;
         migrate(&mut writer, migrations).map_err(|error| error.about(path))?;
-        keep_log_on_close(&writer, true)?;
         file.end()?;
         if let Some(key) = &key {
             // A lost fingerprint is harmless: a wrong key is then reported as damage.
             drop(key::save_fingerprint(path, key));
         }
+        // Without this the log would grow without limit, and keep erased bytes, if the process is always killed early; and what a killed
+        // process had written, but not synced, would be shown and then lost. If the disk is full or another process reads, the next opening
+        // tries again.
+        drop(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
         Ok(Self {
             path: path.to_owned(),
             key,
@@ -254,16 +253,8 @@ impl Store {
             readers: Mutex::default(),
             files: OpenFiles::of(path),
             commits: AtomicU32::new(0),
-            // Without this the log would grow without limit, and keep erased bytes, if the process is always killed early. Not now: what
-            // is damaged is found only by reading, and must then be as it was.
-            scrub_due: AtomicBool::new(is_log_left),
-            is_log_kept: AtomicBool::new(false),
+            scrub_due: AtomicBool::new(false),
         })
-    }
-
-    /// Leaves the file and its write-ahead log as they are when the store is closed, because something in them is damaged.
-    pub fn keep_log(&self) {
-        self.is_log_kept.store(true, Ordering::Release);
     }
 
     /// Requires that the files are still where they were opened.
@@ -305,12 +296,11 @@ impl Store {
     /// Errors of `f` and of SQLite; nothing was changed.
     pub fn write<T, E: From<Error>>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
         let mut writer = lock(&self.writer);
-        let before = writer.total_changes();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
         let result = f(&transaction)?;
         self.require_in_place()?;
         transaction.commit().map_err(Error::from)?;
-        if writer.total_changes() != before && self.scrub_due.load(Ordering::Acquire) {
+        if self.scrub_due.load(Ordering::Acquire) {
             // The commit is done even if this fails; the next commit tries again.
             drop(self.empty_log(&writer));
         }
@@ -374,13 +364,11 @@ impl Store {
 }
 
 impl Drop for Store {
-    /// Lets the last connection fold the write-ahead log back into the file and remove it, unless it must stay, or is another's by now.
+    /// Leaves a write-ahead log alone that is another's by now, because the files were replaced.
     fn drop(&mut self) {
         lock(&self.readers).clear();
-        let is_kept = self.is_log_kept.load(Ordering::Acquire) && file::has_log(&self.path);
-        if !is_kept && self.require_in_place().is_ok() {
-            // If this fails, the next process finds the log.
-            drop(keep_log_on_close(&lock(&self.writer), false));
+        if self.require_in_place().is_err() {
+            drop(lock(&self.writer).set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));
         }
     }
 }

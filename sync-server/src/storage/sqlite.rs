@@ -104,16 +104,7 @@ impl SqliteStorage {
 
     /// Returns the result of a transaction of the control file; explains its error.
     fn in_control<T>(&self, result: Result<T, store::Error>) -> Result<T, store::Error> {
-        result.map_err(|error| self.explain_in(&self.folder.join("control.db"), error))
-    }
-
-    /// Adds the file and what to do to an error about damage, and keeps all write-ahead logs as they are.
-    fn explain_in(&self, path: &Path, error: store::Error) -> store::Error {
-        if matches!(error, store::Error::Corrupt { .. }) {
-            self.control.keep_log();
-            self.stores().values().for_each(|store| store.keep_log());
-        }
-        explained(path, error)
+        result.map_err(|error| explained(&self.folder.join("control.db"), error))
     }
 
     fn path(&self, organisation: OrganisationId) -> PathBuf {
@@ -147,7 +138,7 @@ impl Storage for SqliteStorage {
 
     fn explain(&self, organisation: OrganisationId, error: Error) -> Error {
         match error {
-            Error::Storage(error) => self.explain_in(&self.path(organisation), error).into(),
+            Error::Storage(error) => explained(&self.path(organisation), error).into(),
             error => error,
         }
     }
