@@ -28,6 +28,8 @@ pub struct Fonts {
 #[derive(Clone)]
 pub(super) struct Face {
     pub(super) font: Font,
+    /// The file, from which the used glyphs are embedded.
+    #[cfg(feature = "paper-pdf")]
     pub(super) bytes: Arc<Vec<u8>>,
 }
 
@@ -74,11 +76,17 @@ impl Fonts {
             let bytes = Arc::new(file);
             let blob: Arc<dyn AsRef<[u8]> + Send + Sync> = bytes.clone();
             let font = Font::new(blob, 0).filter(|font| font.outline_glyphs().source() == Some(OutlineSource::Glyf));
-            font.map(|font| Face { font, bytes }).ok_or(PaperError::BadFont { index })
+            let face = |font| Face {
+                font,
+                #[cfg(feature = "paper-pdf")]
+                bytes,
+            };
+            font.map(face).ok_or(PaperError::BadFont { index })
         };
         Ok(Self { faces: files.into_iter().enumerate().map(face).collect::<Result<_, _>>()? })
     }
 
+    #[cfg(feature = "paper-pdf")]
     pub(super) fn face(&self, index: usize) -> Option<&Face> {
         self.faces.get(index)
     }
