@@ -63,6 +63,10 @@ accept-interface:
 accept-golden:
     cargo test -p farmtally-tests --test golden -- --ignored
 
+# Accept a reviewed change of the printed papers
+accept-papers:
+    cargo test -p farmtally-tests --test paper -- --ignored
+
 # Accept a reviewed change of the server's HTTP responses
 accept-http:
     cargo test -p farmtally-tests --test http -- --ignored

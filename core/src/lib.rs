@@ -20,6 +20,7 @@
 //! | [`protocol`] | bundles, logs, messages, signed requests, parcels: values and their encoding |
 //! | [`store`] | SQL for both engines; SQLite connections and migrations; documents and their rows |
 //! | [`sync`] | the exchange, its driver over a store, the network seam |
+//! | [`paper`] | receipts and other papers: their content, words, and forms from text to PDF |
 //! | [`client`] | the API for an app: session, actions, views |
 //!
 //! # Invariants
@@ -91,6 +92,7 @@
 //! # Features
 //!
 //! `http` (default) adds transport and live signal over HTTPS; no other code uses the network. `encryption` adds encrypted stores.
+//! `paper-shaping` draws scripts that a receipt printer lacks, with fonts that the app hands over; `paper-pdf` adds PDF files.
 //!
 //! # Read next
 //!
@@ -102,6 +104,7 @@ pub mod decisions;
 pub mod environment;
 mod error;
 pub mod limits;
+pub mod paper;
 pub mod permission;
 pub mod protocol;
 pub mod records;

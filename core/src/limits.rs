@@ -44,6 +44,8 @@ pub const MAX_KEPT_BYTES: u64 = 64 * 1024 * 1024;
 pub const MAX_KEPT_ENTRIES: u64 = 200_000;
 /// Largest QR frame, in bytes. A code of version 20 with correction level M in byte mode takes 666 (ISO/IEC 18004).
 pub const QR_FRAME_BYTES: usize = 600;
+/// Content of a QR code on paper, in bytes (hard): the most that version 40 with correction level M holds (ISO/IEC 18004).
+pub const MAX_PRINTED_CODE: usize = 2_331;
 /// Entries that a server stages from one phone to restore lost logs, in bytes (hard); a phone keeps less.
 pub const MAX_STAGED_BYTES: u64 = 128 * 1024 * 1024;
 /// QR frames in a series (hard); at five a second, one loop takes under two minutes.

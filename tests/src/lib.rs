@@ -14,6 +14,7 @@ mod link;
 mod market;
 pub mod names;
 mod network;
+pub mod paper;
 pub mod postgres;
 mod proxy;
 pub mod simulation;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Core's modules; each imports only from those before it. `error` combines the errors of store and protocol for callers.
-const CORE: [&str; 15] = [
+const CORE: [&str; 16] = [
     "codec",
     "text",
     "units",
@@ -19,6 +19,7 @@ const CORE: [&str; 15] = [
     "store",
     "error",
     "sync",
+    "paper",
     "client",
 ];
 
