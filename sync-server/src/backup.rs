@@ -55,8 +55,8 @@ impl Server {
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
         let copy_id = read_copy_id(copy)?;
-        let made_at = copy_id.begun_at;
-        if made_at > self.environment.clock.now() {
+        let (made_at, now) = (copy_id.begun_at, self.environment.clock.now());
+        if made_at > now {
             let reason = "its time is in the future: correct the clock, or make another copy";
             return Err(Error::unusable(&copy.join(COPY_ID).display(), reason));
         }
@@ -76,7 +76,7 @@ impl Server {
                         return Err(Error::unusable(&path.display(), reason));
                     }
                 }
-                db.save_backup(*copy_id.id.as_bytes(), copied)
+                db.save_backup(*copy_id.id.as_bytes(), copied, now)
             })?;
         }
         Ok(verified)

@@ -180,9 +180,18 @@ impl Journal {
         f()
     }
 
+    /// Returns a lock that only one process has at a time while it creates an organisation; dropping it lets the next one go on.
+    pub(crate) fn lock_creation(&self) -> Result<File, Error> {
+        self.lock("creation")
+    }
+
     /// Locks the journal until the returned file is dropped: another process may append while this one shortens a file.
     fn locked(&self) -> Result<File, Error> {
-        let path = self.folder.join("lock");
+        self.lock("lock")
+    }
+
+    fn lock(&self, name: &str) -> Result<File, Error> {
+        let path = self.folder.join(name);
         let file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&path);
         file.and_then(|file| file.lock().map(|()| file)).map_err(Error::io(&path.display()))
     }
