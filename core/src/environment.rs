@@ -1,6 +1,7 @@
 //! Sources of time and randomness. Tests and the demo replace them, so that a run can be replayed byte for byte.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::units::Timestamp;
 
@@ -120,7 +121,9 @@ fn boot_id() -> Option<[u8; 16]> {
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp(chrono::Utc::now().timestamp_millis())
+        // Before 1970 too, which chrono and std's durations do not know.
+        let ms = |passed: std::time::Duration| i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(SystemTime::UNIX_EPOCH.elapsed().map_or_else(|before| -ms(before.duration()), ms))
     }
 
     fn boot_ms(&self) -> u64 {

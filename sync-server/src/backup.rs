@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use farmtally_core::protocol::log::Cursor;
 use farmtally_core::protocol::message::{SafeCopy, SafePosition, SyncRequest};
@@ -55,8 +55,8 @@ impl Server {
     /// [`Error::Unusable`] if a chain does not match or the copy is of another server's data; [`Error::Io`], [`Error::Storage`].
     pub fn verify(&self, copy: &Path) -> Result<Vec<(OrganisationId, CopyContent)>, Error> {
         let copy_id = read_copy_id(copy)?;
-        let made_at = copy_id.begun_at;
-        if made_at > self.environment.clock.now() {
+        let (made_at, now) = (copy_id.begun_at, self.environment.clock.now());
+        if made_at > now {
             let reason = "its time is in the future: correct the clock, or make another copy";
             return Err(Error::unusable(&copy.join(COPY_ID).display(), reason));
         }
@@ -76,7 +76,7 @@ impl Server {
                         return Err(Error::unusable(&path.display(), reason));
                     }
                 }
-                db.save_backup(*copy_id.id.as_bytes(), copied)
+                db.save_backup(*copy_id.id.as_bytes(), copied, now)
             })?;
         }
         Ok(verified)
@@ -134,7 +134,14 @@ fn begin_copy(to: &Path) -> Result<File, Error> {
 
 /// Returns whether a folder, which may not exist yet, is another one or inside of it.
 fn is_inside(path: &Path, folder: &Path) -> bool {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_no_working_folder| path.to_owned());
+    let mut absolute = PathBuf::new();
+    for component in std::path::absolute(path).unwrap_or_else(|_no_working_folder| path.to_owned()).components() {
+        match component {
+            // Above a folder that exists, `..` may lead elsewhere than its name says.
+            Component::ParentDir if !absolute.exists() => _ = absolute.pop(),
+            component => absolute.push(component),
+        }
+    }
     let existing = absolute.ancestors().find_map(|it| it.canonicalize().ok());
     folder.canonicalize().is_ok_and(|folder| existing.is_some_and(|existing| existing.starts_with(folder)))
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
@@ -25,12 +26,14 @@ const MAX_LINES: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: PathBuf,
+    /// Organisations whose heads were read or written: their files must stay.
+    with_heads: Mutex<BTreeSet<OrganisationId>>,
 }
 
 impl Journal {
     pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
         create_private_folder(folder).map_err(Error::io(&folder.display()))?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), with_heads: Mutex::default() })
     }
 
     /// Adds documents to the list of erased ones, as far as they are not in it. Returns once they are on disk.
@@ -53,7 +56,26 @@ impl Journal {
     /// Records the heads of logs beside earlier ones. Returns once they are on disk.
     pub(crate) fn append_heads(&self, organisation: OrganisationId, heads: &[Cursor]) -> Result<(), Error> {
         let lines: Vec<String> = heads.iter().map(|head| line(&head.name())).collect();
-        if lines.is_empty() { Ok(()) } else { self.append(&heads_of(organisation), &lines.join("\n")) }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.append(&heads_of(organisation), &lines.join("\n"))?;
+        self.with_heads().insert(organisation);
+        Ok(())
+    }
+
+    fn with_heads(&self) -> MutexGuard<'_, BTreeSet<OrganisationId>> {
+        self.with_heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Requires that the journal and the heads in it are still there.
+    ///
+    /// # Errors
+    /// [`store::Error::Removed`].
+    pub(crate) fn require_in_place(&self) -> Result<(), Error> {
+        let files = self.with_heads().iter().map(|it| self.folder.join(heads_of(*it))).collect::<Vec<_>>();
+        let gone = std::iter::once(self.folder.clone()).chain(files).find(|path| !path.exists());
+        gone.map_or(Ok(()), |path| Err(store::Error::Removed { what: path.display().to_string() }.into()))
     }
 
     /// Requires that heads of an organisation can be appended. Asked before a commit, which would otherwise be done although it fails.
@@ -62,6 +84,9 @@ impl Journal {
         match OpenOptions::new().append(true).open(&path) {
             Ok(_file) => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(&path.display())(error)),
+            Err(_gone) if self.with_heads().contains(&organisation) => {
+                Err(store::Error::Removed { what: path.display().to_string() }.into())
+            }
             Err(_new) if self.folder.is_dir() => Ok(()),
             Err(_gone) => Err(store::Error::Removed { what: self.folder.display().to_string() }.into()),
         }
@@ -76,7 +101,9 @@ impl Journal {
     ) -> Result<(), Error> {
         let _locked = self.locked()?;
         let lines: Vec<String> = heads()?.iter().map(|head| line(&head.name())).collect();
-        self.replace_file(&heads_of(organisation), &format!("{}\n", lines.join("\n")))
+        self.replace_file(&heads_of(organisation), &format!("{}\n", lines.join("\n")))?;
+        self.with_heads().insert(organisation);
+        Ok(())
     }
 
     /// Returns the highest acknowledged position of each log, and shortens the file if it has grown. Empty if the file is missing.
@@ -85,6 +112,9 @@ impl Journal {
         let _locked = self.locked()?;
         let cursors = self.lines(&name, read_line)?;
         let lines = cursors.len();
+        if lines > 0 {
+            self.with_heads().insert(organisation);
+        }
         let mut heads = BTreeMap::new();
         for cursor in cursors {
             // Two threads may have written their heads in reverse order.
@@ -150,9 +180,18 @@ impl Journal {
         f()
     }
 
+    /// Returns a lock that only one process has at a time while it creates an organisation; dropping it lets the next one go on.
+    pub(crate) fn lock_creation(&self) -> Result<File, Error> {
+        self.lock("creation")
+    }
+
     /// Locks the journal until the returned file is dropped: another process may append while this one shortens a file.
     fn locked(&self) -> Result<File, Error> {
-        let path = self.folder.join("lock");
+        self.lock("lock")
+    }
+
+    fn lock(&self, name: &str) -> Result<File, Error> {
+        let path = self.folder.join(name);
         let file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&path);
         file.and_then(|file| file.lock().map(|()| file)).map_err(Error::io(&path.display()))
     }
@@ -167,6 +206,9 @@ impl Journal {
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                Err(Error::unusable(&path.display(), "it is not text: put back a copy of this file"))
+            }
             Err(error) => Err(Error::io(&path.display())(error)),
         }
     }

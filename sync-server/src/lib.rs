@@ -215,7 +215,8 @@ impl Server {
 
     /// Requires that no file of the server was removed or replaced since it was opened; logs it if one was.
     pub(crate) fn require_in_place(&self) -> Result<(), Error> {
-        self.storage.require_in_place().inspect_err(|error| error.log("/healthz"))
+        let is_in_place = self.storage.require_in_place().and_then(|()| self.journal.require_in_place());
+        is_in_place.inspect_err(|error| error.log("/healthz"))
     }
 
     /// Answers a request from a phone, except one for the live signal. Blocks on the database.

@@ -26,6 +26,15 @@ fn text(field: &'static str, text: &str) -> Result<String, Error> {
 }
 
 impl Server {
+    /// Runs `f` while no other process does the same on this folder, so that what it looks for before it creates an organisation stays true.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and those of `f`.
+    pub fn while_creating<T, E: From<Error>>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let _locked = self.journal.lock_creation()?;
+        f()
+    }
+
     /// Creates an organisation with its reference data.
     ///
     /// # Errors

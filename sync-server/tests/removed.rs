@@ -103,12 +103,16 @@ type Removal = fn(&Market);
 
 #[test]
 fn a_server_whose_files_are_gone_accepts_nothing_and_says_so() {
-    let removals: [(&str, Removal); 5] = [
+    let removals: [(&str, Removal); 7] = [
         ("the folder", |it| fs::rename(it.data(""), it.folder.path().join("aside")).expect("moved")),
         ("the organisation's database", |it| fs::remove_file(it.database()).expect("removed")),
         ("the organisation's database replaced", |it| replace(&it.database())),
         ("the organisation's log", |it| fs::remove_file(it.database().with_extension("db-wal")).expect("removed")),
         ("control.db", |it| replace(&it.data("control.db"))),
+        ("the journal", |it| fs::rename(it.data("../journal"), it.folder.path().join("aside")).expect("moved")),
+        ("the journal's heads", |it| {
+            fs::remove_file(it.data(&format!("../journal/{}.heads", it.organisation))).expect("removed");
+        }),
     ];
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for (what, remove) in removals {

@@ -68,10 +68,21 @@ pub fn unpack<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, WireError> {
         zstd::bulk::decompress(bytes, MAX_BODY_BYTES).map_err(
             |error| match zstd::zstd_safe::get_frame_content_size(bytes) {
                 Ok(Some(claimed)) if claimed > MAX_BODY_BYTES as u64 => WireError::TooLarge { limit: MAX_BODY_BYTES },
+                Ok(None) if is_too_large(bytes) => WireError::TooLarge { limit: MAX_BODY_BYTES },
                 _ => unreadable(error),
             },
         )?;
     decode(&plain).map_err(unreadable)
+}
+
+/// Returns whether a frame that does not state its size has more than a body may have.
+fn is_too_large(bytes: &[u8]) -> bool {
+    let Ok(mut frame) = zstd::stream::read::Decoder::new(bytes) else { return false };
+    // The window of a larger frame would take more memory than a body.
+    let limited = frame.window_log_max(MAX_BODY_BYTES.ilog2() + 1);
+    let mut rest = std::io::Read::take(frame, MAX_BODY_BYTES as u64 + 1);
+    let read = std::io::copy(&mut rest, &mut std::io::sink());
+    limited.is_ok() && (rest.limit() == 0 || read.is_err_and(|error| error.to_string().contains("memory")))
 }
 
 fn unreadable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WireError {

@@ -336,7 +336,10 @@ impl Store {
     /// SQLite errors.
     pub fn scrub(&self) -> Result<bool, Error> {
         lock(&self.readers).clear();
-        self.empty_log(&lock(&self.writer))
+        let writer = lock(&self.writer);
+        // Secure deletion leaves copies of rows that were moved between pages. Only a database that is written anew has none.
+        writer.execute_batch("VACUUM")?;
+        self.empty_log(&writer)
     }
 
     fn empty_log(&self, writer: &Connection) -> Result<bool, Error> {

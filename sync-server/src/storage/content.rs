@@ -1,6 +1,8 @@
 //! Recognition of what a database contains, so that a file in the place of another is neither upgraded nor used as that one.
 
 use std::path::Path;
+#[cfg(test)]
+use std::path::PathBuf;
 
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::sql::sqlite::SqliteReader;
@@ -20,9 +22,8 @@ impl Content {
     /// opening it says so.
     pub(super) fn of(path: &Path) -> Option<Self> {
         // Nothing is locked or made beside the file; what its write-ahead log adds is not needed here.
-        let uri = path.to_str()?.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let db = Connection::open_with_flags(format!("file:{uri}?immutable=1"), flags).ok()?;
+        let db = Connection::open_with_flags(format!("{}?immutable=1", uri(path)?), flags).ok()?;
         let has = |table: &str| {
             let mut statement = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1").ok()?;
             statement.exists([table]).ok().filter(|it| *it)
@@ -47,5 +48,36 @@ impl Content {
             Self::Phone => "a phone's database".to_owned(),
         };
         Some(format!("it has the content of {what}: put each file back in its place"))
+    }
+}
+
+/// Returns the URI of a file (RFC 8089), in which all bytes but those of plain names are escaped.
+fn uri(path: &Path) -> Option<String> {
+    let path = std::path::absolute(path).ok()?;
+    let escaped = path.as_os_str().as_encoded_bytes().iter().map(|byte| match byte {
+        b'/' | b'.' | b'-' | b'_' => char::from(*byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    });
+    Some(format!("file://{}", escaped.collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_recognised_whatever_its_path_has_in_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        for name in ["plain", "a?b#c%41 d", "ಕೋಲಾರ"] {
+            let path = root.path().join(name);
+            let db = Connection::open(&path).expect("a database");
+            db.execute_batch("CREATE TABLE routes (key BLOB)").expect("a table");
+            drop(db);
+            let doubled = PathBuf::from(format!("/{}", path.display()));
+            for path in [&path, &doubled] {
+                assert!(matches!(Content::of(path), Some(Content::Control)), "{}", path.display());
+            }
+        }
     }
 }

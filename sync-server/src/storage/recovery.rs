@@ -65,9 +65,10 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Adds a verified copy, or replaces the one with its id. Phones know a copy by its time, so each gets a time of its own.
-    pub fn save_backup(&mut self, copy_id: [u8; 16], copied: &CopyContent) -> Result<(), Error> {
-        self.run("DELETE FROM backups WHERE copy_id = ?1", &values![copy_id])?;
+    /// Adds a verified copy at `now`, or replaces the one with its id. Phones know a copy by its time, so each gets a time of its own. Copies
+    /// that were verified while the clock was ahead count no longer: they would pass for the newest until it gets there.
+    pub fn save_backup(&mut self, copy_id: [u8; 16], copied: &CopyContent, now: Timestamp) -> Result<(), Error> {
+        self.run("DELETE FROM backups WHERE copy_id = ?1 OR made_at_ms > ?2", &values![copy_id, now])?;
         let mut made_at = copied.made_at;
         while self.reader().exists("SELECT 1 FROM backups WHERE made_at_ms = ?1", &values![made_at])? {
             made_at.0 += 1;

@@ -205,7 +205,7 @@ fn rare_calls(storage: &dyn Storage, organisation: OrganisationId) -> String {
         db.clear_stage(device, &scope)?;
         let copied = |made_at| CopyContent { made_at, cursors: heads.clone(), devices: vec![(device, 1)] };
         for (copy, made_at) in [(1, 1_000), (2, 2_000), (1, 3_000)] {
-            db.save_backup([copy; 16], &copied(Timestamp(made_at)))?;
+            db.save_backup([copy; 16], &copied(Timestamp(made_at)), Timestamp(i64::MAX))?;
         }
         shown.push(format!("{:?}", db.newest_verified_copies(2)?));
         let ancestor = Device { ancestor_id: Some(device), ..devices.first().expect("a device").clone() };

@@ -56,10 +56,13 @@ impl Org {
             Self::Create { data, name, country, reference, zone_minutes, same_name } => {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
                 let server = data.open()?;
-                if !same_name {
-                    require_new_name(&server, &name)?;
-                }
-                print(&server.create_organisation(&name, &country, zone_minutes, &file)?)
+                let created = server.while_creating(|| {
+                    if !same_name {
+                        require_new_name(&server, &name)?;
+                    }
+                    Ok(server.create_organisation(&name, &country, zone_minutes, &file)?)
+                })?;
+                print(&created)
             }
             Self::Update { target, reference } => {
                 let (server, organisation) = target.open()?;
