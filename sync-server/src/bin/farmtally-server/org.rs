@@ -60,7 +60,7 @@ impl Org {
                     if !same_name {
                         require_new_name(&server, &name)?;
                     }
-                    Ok(server.create_organisation(&name, &country, zone_minutes, &file)?)
+                    Ok::<_, anyhow::Error>(server.create_organisation(&name, &country, zone_minutes, &file)?)
                 })?;
                 print(&created)
             }
