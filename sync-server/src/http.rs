@@ -253,7 +253,10 @@ async fn health(State(server): State<Arc<Server>>) -> Response {
     let checked = tokio::task::spawn_blocking(move || server.require_in_place()).await;
     match checked.unwrap_or_else(|failed| Err(failed.into())) {
         Ok(()) => "ok\n".into_response(),
-        Err(error) => explained(&error),
+        Err(error) => {
+            error.log("/healthz");
+            explained(&error)
+        }
     }
 }
 
@@ -264,7 +267,8 @@ fn explained(error: &Error) -> Response {
 }
 
 async fn page(State(server): State<Arc<Server>>, Query(query): Query<PageQuery>) -> Response {
-    let rendered = tokio::task::spawn_blocking(move || server.page(&query)).await;
+    let rendered =
+        tokio::task::spawn_blocking(move || server.require_in_place().and_then(|()| server.page(&query))).await;
     let error = match rendered.unwrap_or_else(|failed| Err(failed.into())) {
         Ok(html) => return Html(html).into_response(),
         Err(error) => error,

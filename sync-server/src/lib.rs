@@ -213,10 +213,9 @@ impl Server {
         self.storage.organisations()
     }
 
-    /// Requires that no file of the server was removed or replaced since it was opened; logs it if one was.
+    /// Requires that no file of the server was removed or replaced since it was opened.
     pub(crate) fn require_in_place(&self) -> Result<(), Error> {
-        let is_in_place = self.storage.require_in_place().and_then(|()| self.journal.require_in_place());
-        is_in_place.inspect_err(|error| error.log("/healthz"))
+        self.storage.require_in_place().and_then(|()| self.journal.require_in_place())
     }
 
     /// Answers a request from a phone, except one for the live signal. Blocks on the database.

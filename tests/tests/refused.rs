@@ -738,10 +738,10 @@ fn a_body_that_is_too_large_is_refused_before_it_is_unpacked() {
         let enrol = WireRequest { path: "/v1/enrol", authorization: None, ..mallory.signed(body) };
         assert_eq!(market.server.respond(&enrol).status, 413, "{what} at the door");
     }
-    // A bomb that does not declare its size looks like damage; it is not unpacked either.
+    // Nor is one that does not state its size.
     let silent = zstd::stream::encode_all(std::io::repeat(0).take(1 << 26), 3).expect("it packs");
     let response = mallory.sends(&mallory.signed(silent));
-    assert_eq!((response.status, problem(&response).code.as_str()), (422, "invalid_input"));
+    assert_eq!((response.status, problem(&response).code.as_str()), (413, "too_large"));
 }
 
 #[test]

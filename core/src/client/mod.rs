@@ -21,7 +21,7 @@ mod today;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::Error;
@@ -100,6 +100,8 @@ pub struct FieldClient {
     next_address_schedule: Mutex<RetrySchedule>,
     /// Whether nothing was received or rewound since the last purge; `false` after opening.
     is_purge_current: AtomicBool,
+    /// Whether the storage was too full at the opening to bring the rows up to this version.
+    is_behind: AtomicBool,
     listening: Stops,
     /// Shared, because a listener may outlive the client.
     events: Arc<Events>,
@@ -239,10 +241,13 @@ impl FieldClient {
         if is_first_opening {
             lock.write_all(b"created\n").and_then(|()| lock.sync_all()).map_err(unusable)?;
         }
-        let (counters, has_erased) = catch_up(&store, &*environment.clock)?;
-        if has_erased {
-            store.scrub()?;
-        }
+        let (counters, is_behind) = match catch_up(&store, &*environment.clock) {
+            // What is stored can be shown; the next sync does the rest.
+            Err(crate::store::Error::Full) => {
+                (time::counted_to_now(&store.read(Counters::load)?, &*environment.clock), true)
+            }
+            done => (done?, false),
+        };
         let client = Self {
             actor: Actor::new(environment.random()),
             environment,
@@ -251,6 +256,7 @@ impl FieldClient {
             syncing: Mutex::default(),
             saved_phone_clock: Mutex::new(time::PhoneClock::of(&counters)),
             is_purge_current: AtomicBool::new(false),
+            is_behind: AtomicBool::new(is_behind),
             frames: Mutex::default(),
             retry_schedule: Mutex::default(),
             next_address_schedule: Mutex::default(),
@@ -309,6 +315,21 @@ impl FieldClient {
     /// Returns the events of this client.
     pub fn events(&self) -> Arc<Events> {
         Arc::clone(&self.events)
+    }
+
+    /// Brings the rows up to this version, if the storage was too full for it at the opening.
+    fn catch_up_if_behind(&self) -> Result<(), Error> {
+        if !self.is_behind.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let has_erased = self.store.write(bring_up)?;
+        self.is_behind.store(false, Ordering::Release);
+        if has_erased {
+            self.store.scrub()?;
+        }
+        self.refresh_identity()?;
+        self.events.changed(&Topic::ALL);
+        Ok(())
     }
 
     fn identity(&self) -> Identity {
@@ -373,20 +394,24 @@ impl Drop for FieldClient {
     }
 }
 
-/// Brings the rows up to this version, and saves the counters as of now. Returns the counters, and whether documents were erased.
-fn catch_up(store: &Store, clock: &dyn Clock) -> Result<(Counters, bool), crate::store::Error> {
-    let done = store.write(|db| {
-        crate::store::records::refold(&mut seam(db))?;
-        let has_erased = crate::store::incoming::retry_all(db)?;
+/// Brings the rows up to this version, and saves the counters as of now, which it returns.
+fn catch_up(store: &Store, clock: &dyn Clock) -> Result<Counters, crate::store::Error> {
+    let (counters, has_erased) = store.write(|db| {
+        let has_erased = bring_up(db)?;
         let counters = time::counted_to_now(&Counters::load(db)?, clock);
         counters.save(db)?;
-        Ok((counters, has_erased))
-    });
-    match done {
-        // What is stored can be shown; the next opening does the rest.
-        Err(crate::store::Error::Full) => Ok((time::counted_to_now(&store.read(Counters::load)?, clock), false)),
-        done => done,
+        Ok::<_, crate::store::Error>((counters, has_erased))
+    })?;
+    if has_erased {
+        store.scrub()?;
     }
+    Ok(counters)
+}
+
+/// Brings the rows up to this version. Returns whether documents were erased.
+fn bring_up(db: &rusqlite::Transaction<'_>) -> Result<bool, crate::store::Error> {
+    crate::store::records::refold(&mut seam(db))?;
+    crate::store::incoming::retry_all(db)
 }
 
 /// Locks a file for as long as it is open; `false` if it is locked elsewhere.

@@ -95,6 +95,7 @@ impl FieldClient {
     ) -> Result<SyncReport, Error> {
         let ticket = options.ticket.unwrap_or_else(|| self.ticket());
         let mut piece_size = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catch_up_if_behind()?;
         if options.is_manual {
             *self.retry_schedule() = RetrySchedule::default();
         }

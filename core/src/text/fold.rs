@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 
-use super::normal::{is_ignorable, normalize};
+use super::normal::{is_control, is_ignorable, normalize};
 use super::script::{ascii_digit, script};
 
 /// Version of the folding. A change of [`words`], [`folded_text`] or [`phone_words`](super::phone_words), of the Unicode tables of Rust and
@@ -54,7 +54,7 @@ pub fn queries(text: &str) -> Vec<Query> {
 /// none, such as of signs only, is compared as it is stored.
 pub fn folded_text(text: &str) -> String {
     let folded = cut(folded(text).chars().filter(|c| is_of_word(*c)));
-    if folded.is_empty() { cut(normalize(text).chars()) } else { folded }
+    if folded.is_empty() { cut(normalize(text).chars().filter(|c| !is_control(*c))) } else { folded }
 }
 
 /// A run of letters that only apostrophes and hyphens separate.
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn texts_of_signs_only_are_different_if_their_signs_are() {
         assert_ne!(folded_text("★"), folded_text("--"));
-        assert_eq!(folded_text("\u{200b} "), "");
+        assert_eq!(folded_text("\u{200b} \0"), "");
         assert_eq!(folded_text("A-B"), "ab");
     }
 
