@@ -277,8 +277,8 @@ mod tests {
     fn a_line_beyond_the_code_page_needs_fonts() {
         let error = render(&page(Line::text("Name: ಲಕ್ಷ್ಮಿ")), &PRINTER, None).expect_err("no fonts");
         assert_eq!(error, PaperError::NeedsFonts { character: 'ಲ' });
-        let job = render(&page(Line::text("Café")), &PRINTER, None).expect("it is in the code page");
-        assert_eq!(job.lines, [b"Caf\xe9\n"]);
+        let job = render(&page(Line::text("Adé")), &PRINTER, None).expect("it is in the code page");
+        assert_eq!(job.lines, [b"Ad\xe9\n"]);
     }
 
     #[test]

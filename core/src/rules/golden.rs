@@ -210,7 +210,7 @@ fn a_gain_is_the_buyers_or_divided() {
 }
 
 #[test]
-fn a_share_is_money_at_the_deliverys_the_loads_or_a_stated_price() {
+fn a_share_is_money_at_the_price_of_delivery_or_load_or_a_stated_one() {
     let prices = [
         (LossPrice::Delivery, [-47_601, -17_037, -3_232], "at the price of each delivery", "476.01 + 170.37 + 32.32"),
         (LossPrice::LoadAverage, [-47_702, -16_685, -3_482], "at the load's average price", "477.02 + 166.85 + 34.82"),

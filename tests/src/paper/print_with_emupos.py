@@ -46,7 +46,7 @@ print(
         {
             "size": image.size,
             "text": receipt.text,
-            "unknown": [repr(event) for event in output.events if "nknown" in repr(event)],
+            "unknown": [repr(event) for event in output.events if "unknown" in repr(event).lower()],
             "answers": [answers(width, fault) for fault in (None, PrinterFault.PAPER_OUT, PrinterFault.COVER_OPEN)],
         }
     )
