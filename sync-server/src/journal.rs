@@ -74,8 +74,8 @@ impl Journal {
     /// [`store::Error::Removed`].
     pub(crate) fn require_in_place(&self) -> Result<(), Error> {
         let files = self.with_heads().iter().map(|it| self.folder.join(heads_of(*it))).collect::<Vec<_>>();
-        let gone = std::iter::once(self.folder.clone()).chain(files).find(|path| !path.exists());
-        gone.map_or(Ok(()), |path| Err(store::Error::Removed { what: path.display().to_string() }.into()))
+        let missing = std::iter::once(self.folder.clone()).chain(files).find(|path| !path.exists());
+        missing.map_or(Ok(()), |path| Err(store::Error::Removed { what: path.display().to_string() }.into()))
     }
 
     /// Requires that heads of an organisation can be appended. Asked before a commit, which would otherwise be done although it fails.

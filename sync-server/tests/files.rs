@@ -480,7 +480,7 @@ fn a_successor_key_of_another_server_is_not_announced() {
 fn a_copy_is_not_made_inside_the_servers_folder_and_its_missing_files_are_named() {
     let office = Office::open();
     let before = office.files();
-    for inside in ["server/copy", "server/keys/copy", "server/journal", "server/data/../copy"] {
+    for inside in ["server/copy", "server/keys/copy", "server/journal", "server/data/../copy", "none/../server/copy"] {
         let error = office.refuses(&["backup", "--to", inside]);
         assert!(error.contains(inside) && error.contains("must not be inside"), "{inside}: {error}");
     }

@@ -148,3 +148,19 @@ fn a_list_without_rows_prints_its_column_heads() {
         assert_eq!(server(folder, list).as_deref(), Ok(heads), "{list:?}");
     }
 }
+
+#[test]
+fn of_commands_that_create_one_name_at_the_same_time_one_succeeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let creates = || server(folder, &["org", "create", "Kolar growers", "--country", "IN"]);
+    creates().expect("the first");
+    let other = || server(folder, &["org", "create", "Malur growers", "--country", "IN"]);
+    let results = std::thread::scope(|threads| {
+        let running: Vec<_> = (0..4).map(|_| threads.spawn(other)).collect();
+        running.into_iter().map(|it| it.join().expect("it ends")).collect::<Vec<_>>()
+    });
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1, "{results:?}");
+    let refused = |result: &Result<String, String>| result.as_ref().is_err_and(|it| it.contains("has this name"));
+    assert_eq!(results.iter().filter(|result| refused(result)).count(), 3, "{results:?}");
+}

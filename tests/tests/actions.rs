@@ -165,7 +165,7 @@ fn a_phone_that_pretends_another_role_has_its_changes_of_a_load_held() {
 }
 
 #[test]
-fn the_actions_of_a_load_are_those_of_the_documented_table() {
+fn each_role_is_offered_its_own_work_on_a_load() {
     let mut market = Market::open(702);
     let shared = Shared::new(&mut market);
     let offered = |state, has_delivery, role| shared.load(state, has_delivery, role).actions;

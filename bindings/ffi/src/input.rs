@@ -167,7 +167,7 @@ pub enum LoadEdit {
         #[uniffi(name = "driver")]
         String,
     ),
-    /// Sets the destination before the load left
+    /// Sets the destination; on the way, use Divert, which also says why it changes
     SetDestination(
         /// Name of the place
         #[uniffi(name = "destination")]
@@ -198,7 +198,7 @@ pub enum LoadEdit {
     Divert {
         /// Name of the new destination
         destination: String,
-        /// Why
+        /// Reason that the person gave
         reason: Reason,
     },
     /// Records that the lorry arrived at its destination
@@ -211,7 +211,7 @@ pub enum LoadEdit {
     Receive,
     /// Gives up a load without deliveries before it left
     Cancel {
-        /// Why
+        /// Reason that the person gave
         reason: Reason,
     },
 }

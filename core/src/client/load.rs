@@ -55,7 +55,7 @@ pub enum LoadEdit {
     SetLorry(LorryPlate),
     /// Sets the driver's name.
     SetDriver(String),
-    /// Sets the name of the destination, before the load left.
+    /// Sets the name of the destination. On the way, [`Self::Divert`] also says why it changes.
     SetDestination(String),
     /// Records a stop at a place.
     AddStop {
@@ -81,7 +81,7 @@ pub enum LoadEdit {
     Divert {
         /// Name of the new destination.
         destination: String,
-        /// Why.
+        /// Reason that the person gave.
         reason: Reason,
     },
     /// Records that the lorry arrived at its destination.
@@ -93,7 +93,7 @@ pub enum LoadEdit {
     Receive,
     /// Gives up a load without deliveries before it left.
     Cancel {
-        /// Why.
+        /// Reason that the person gave.
         reason: Reason,
     },
 }

@@ -217,7 +217,7 @@ pub struct Amendment {
     pub number: u32,
     /// When it was made.
     pub at: Instant,
-    /// Why.
+    /// Reason that the person gave.
     pub reason: String,
     /// What it changed.
     pub changes: Vec<Change>,

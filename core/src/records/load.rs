@@ -137,14 +137,14 @@ pub enum LoadStep {
     /// Another destination was ordered on the way; the destination itself is in [`Load::destination`].
     #[n(3)]
     Diverted {
-        /// Why.
+        /// Reason that the person gave.
         #[n(0)]
         reason: Reason,
     },
     /// The load was given up before it departed.
     #[n(4)]
     Cancelled {
-        /// Why.
+        /// Reason that the person gave.
         #[n(0)]
         reason: Reason,
     },
@@ -194,7 +194,7 @@ pub struct LoadEvent {
     /// Author, device and time.
     #[n(0)]
     pub stamp: Stamp,
-    /// What happened.
+    /// The step itself, such as the departure.
     #[n(1)]
     pub step: LoadStep,
 }

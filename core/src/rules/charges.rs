@@ -22,7 +22,7 @@ pub enum ChargeRate {
 /// Returns the amount of a bonus or fee on a net weight and value.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn charge(rate: ChargeRate, net: Grams, value: Money, rounding: Rounding) -> Result<Money, AmountTooLarge> {
     let amount = match rate {
         ChargeRate::Fixed(amount) => return Ok(amount),
@@ -37,7 +37,7 @@ pub fn charge(rate: ChargeRate, net: Grams, value: Money, rounding: Rounding) ->
 /// Returns what is available to recover from and to pay: the value with all bonuses and without all fees. It is negative if the fees are more.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn available(value: Money, bonuses: &[Money], fees: &[Money]) -> Result<Money, AmountTooLarge> {
     let lines = bonuses.iter().copied().chain(fees.iter().map(|fee| -*fee));
     Money::checked_sum(std::iter::once(value).chain(lines)).ok_or(AmountTooLarge)

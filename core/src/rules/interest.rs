@@ -44,7 +44,7 @@ pub struct Interest {
 /// Returns the interest of an advance that a settlement on a day charges.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn interest(
     advance: &InterestInput<'_>,
     settled_on: BusinessDate,

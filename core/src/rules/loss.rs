@@ -51,7 +51,7 @@ pub struct Loss {
 /// Computes the loss of a load whose vehicle weighed this much at arrival, full and empty.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn loss(
     manifest: &[LossDelivery],
     vehicle_gross: Grams,

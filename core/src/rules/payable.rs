@@ -29,7 +29,7 @@ pub struct Payable {
 /// Computes what is paid. `cash_unit` is the smallest amount of cash; `None` for a payment that is not in cash, or pays minor units.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn payable(
     available: Money,
     recovered: Money,

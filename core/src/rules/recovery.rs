@@ -62,7 +62,7 @@ pub struct Recovery {
 /// order. Of the advances, all interest comes before all principal, the oldest first, and of one day the lowest id first.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn recover(
     available: Money,
     claims: &[Claim],

@@ -18,7 +18,7 @@ pub struct AmountTooLarge;
 /// Returns the value of a weight, which is negative for a negative weight.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn value(weight: Grams, price: PricePerTonne, rounding: Rounding) -> Result<Money, AmountTooLarge> {
     let product = i128::from(weight.0) * i128::from(price.minor());
     Money::from_wide(divide(product, denominator(TONNE), rounding)).ok_or(AmountTooLarge)
@@ -40,7 +40,7 @@ pub struct ValueLine {
 /// Returns the lines of value of a delivery, one for each grade, with the price that `price_of` returns for it.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn value_lines(
     weight: &DeliveryWeight,
     price_of: impl Fn(&GradeWeight) -> Option<PricePerTonne>,
@@ -57,7 +57,7 @@ pub fn value_lines(
 /// Returns the value of a delivery, the sum of its lines; `None` if the price of a grade is to be decided.
 ///
 /// # Errors
-/// [`AmountTooLarge`].
+/// [`AmountTooLarge`] if the result is beyond the bounds of its unit.
 pub fn total_value(lines: &[ValueLine]) -> Result<Option<Money>, AmountTooLarge> {
     let values: Option<Vec<Money>> = lines.iter().map(|line| line.value).collect();
     values.map(|values| Money::checked_sum(values).ok_or(AmountTooLarge)).transpose()

@@ -329,8 +329,9 @@ impl Store {
         copy.sync_all().map_err(unusable)
     }
 
-    /// Checkpoints and empties the write-ahead log, so that it keeps no deleted bytes; the file itself overwrites rows when they are
-    /// deleted. Returns `false` if a reader still uses the log; later writes and the next opening then try again.
+    /// Writes the file anew, so that no unused part of it keeps deleted bytes, then checkpoints and empties the write-ahead log. Needs free
+    /// space of about the file's size; without it, only rows are overwritten. Returns `false` if a reader still uses the log; later writes and
+    /// the next opening then try again.
     ///
     /// # Errors
     /// SQLite errors.

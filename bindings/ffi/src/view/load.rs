@@ -46,12 +46,12 @@ pub enum LoadStep {
     },
     /// Another destination was ordered on the way
     Diverted {
-        /// Why
+        /// Reason that the person gave
         reason: Reason,
     },
     /// It was given up before it departed
     Cancelled {
-        /// Why
+        /// Reason that the person gave
         reason: Reason,
     },
     /// The lorry left with the load
@@ -73,7 +73,7 @@ pub enum LoadStep {
 pub struct LoadEvent {
     /// Author, device and time
     pub stamp: Stamp,
-    /// What happened
+    /// The step itself, such as the departure
     pub step: LoadStep,
 }
 
