@@ -325,3 +325,18 @@ fn a_copy_whose_other_tables_are_damaged_is_refused_with_the_file_and_the_table(
     market.server.back_up(&whole).expect("copied");
     market.server.verify(&whole).expect("verified");
 }
+
+#[test]
+fn copies_that_were_verified_while_the_clock_was_ahead_count_no_longer_once_it_is_right() {
+    const DAY: i64 = 86_400;
+    let mut market = Market::open(390);
+    let asha = market.hires("Asha", "clerk");
+    market.clock.jump(400 * DAY);
+    market.verifies_two_copies();
+    market.clock.jump(-400 * DAY);
+    asha.weighs(asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id, None, &[20_000]);
+    market.verifies_two_copies();
+    asha.syncs_wholly();
+    let status = asha.client.sync_status().expect("a status");
+    assert!(status.copied_at.expect("two copies") <= status.synced_at.expect("synced"), "{status:?}");
+}
