@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn several_processes_may_create_one_database() {
-        for round in 0..20 {
+        for round in 0..50 {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("field.db");
             let opened = std::thread::scope(|threads| {

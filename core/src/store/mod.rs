@@ -219,10 +219,11 @@ impl Store {
                 file.begin()?;
                 Connection::open_with_flags(plain_path(path), OpenFlags::default())
             }
-            Ok(opened) if file.is_missing() => {
-                // Another process has created it meanwhile.
+            Ok(_) if file.is_missing() => {
+                // Another process has created it meanwhile. If that was after SQLite had failed to open it for writing, it is open for
+                // reading only.
                 file = DatabaseFile::find(path)?;
-                Ok(opened)
+                Connection::open_with_flags(plain_path(path), existing)
             }
             opened => opened,
         };
