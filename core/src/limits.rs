@@ -56,6 +56,16 @@ pub const FRAME_BYTES: usize = 64 * 1024;
 pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 /// Bags of one delivery up to which a phone adds more, counting voided ones, and bags in one value of it (hard).
 pub const MAX_BAGS: usize = 2_000;
+/// Lots of one delivery, counting voided ones (hard).
+pub const MAX_LOTS: usize = 200;
+/// Bags of one type and grade that are counted in lots and vehicles (hard).
+pub const MAX_BAG_COUNT: u32 = 100_000;
+/// Readings of one delivery, counting voided ones, to which a phone adds more (hard).
+pub const MAX_READINGS: usize = 200;
+/// Bytes of a signature's strokes, packed (hard).
+pub const MAX_SIGNATURE_BYTES: usize = 2_048;
+/// Steps of a signature's field in width and in height.
+pub const SIGNATURE_SIZE: u32 = 1_024;
 /// Bags that a delivery usually has at most (soft).
 pub const COMMON_BAGS: usize = 1_000;
 /// Deliveries in the manifest of one load (hard); at 32 bytes each, a manifest fits into one change.

@@ -105,7 +105,13 @@ impl Phone {
     pub(crate) fn add(&self, mut draft: DeliveryView, crates: &[BagWeight]) -> anyhow::Result<DeliveryView> {
         for gross in crates {
             self.clock.advance(self.crate_time);
-            let bag = DraftEdit::AddBag { gross: *gross, bag_type: BagType::default(), source: Some(BagSource::Scale) };
+            let bag = DraftEdit::AddBag {
+                gross: *gross,
+                bag_type: BagType::default(),
+                source: Some(BagSource::Scale),
+                grade: None,
+                scale: None,
+            };
             draft = self.client.edit_draft(draft.basis, &[bag])?;
         }
         Ok(draft)
@@ -119,7 +125,13 @@ impl Phone {
 
     /// Adds a forgotten crate to a recorded delivery.
     pub(crate) fn amend(&self, delivery: DeliveryId, gross: BagWeight) -> anyhow::Result<DeliveryView> {
-        let bag = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
+        let bag = DeliveryEdit::AddBag {
+            gross,
+            bag_type: BagType::default(),
+            source: Some(BagSource::Manual),
+            grade: None,
+            scale: None,
+        };
         let amended =
             self.client.amend_delivery(self.client.delivery(delivery)?.basis, &reason("bag_forgotten"), &[bag]);
         amended.with_context(|| format!("{} cannot amend a delivery", self.name))

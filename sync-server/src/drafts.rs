@@ -1,11 +1,11 @@
 //! Drafts of wiped phones: they are held, because only a phone can record a delivery, and are printed for a person who does so.
 
 use farmtally_core::codec::decode;
-use farmtally_core::records::Kind;
 use farmtally_core::records::draft::Draft;
+use farmtally_core::records::{Bag, BagCount, Kind, Lot, Reading};
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows;
-use farmtally_core::units::{DocumentId, Grams, OrganisationId};
+use farmtally_core::units::{DocumentId, GradeCode, OrganisationId};
 use serde_json::{Value, json};
 
 use crate::storage::{PendingEntry, ReadTransaction, corrupt};
@@ -15,7 +15,7 @@ use crate::{Error, Server};
 pub(crate) const DRAFT: u8 = 0;
 
 impl Server {
-    /// Returns a held draft as JSON: its user, centre, season, commodity, day, farmer's code, load, bags and moisture readings.
+    /// Returns a held draft as JSON: its user, centre, season, commodity, day, farmer's code, load, bags, lots and readings.
     ///
     /// # Errors
     /// [`Error::NotFound`] if no draft of this id is held, [`Error::Storage`] also if it cannot be read.
@@ -26,12 +26,7 @@ impl Server {
             let mut drafts = held.filter(|it| it.document() == document && it.envelope.kind == DRAFT);
             let entry = drafts.next().ok_or(Error::NotFound { what: "held draft" })?;
             let draft: Draft = decode(&entry.bytes).map_err(corrupt)?;
-            let bag = |it: &farmtally_core::records::Bag| {
-                json!({
-                    "number": it.number, "gross_g": it.gross.grams().0, "bag_type": it.bag_type.number(),
-                    "weighed_at": it.weighed_at.to_string(),
-                })
-            };
+
             let farmer = farmer_code(db, &draft)?;
             Ok(json!({
                 "document": document.to_string(),
@@ -44,10 +39,39 @@ impl Server {
                 "load": draft.load_id.map(|load| load.to_string()),
                 "declared_bags": draft.declared_bags,
                 "bags": draft.bags.iter().map(bag).collect::<Vec<_>>(),
-                "moisture_percent": draft.readings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "lots": draft.lots.iter().map(lot).collect::<Vec<_>>(),
+                "bag_counts": draft.bag_counts.iter().map(bag_count).collect::<Vec<_>>(),
+                "readings": draft.readings.iter().map(reading).collect::<Vec<_>>(),
             }))
         })
     }
+}
+
+fn bag(bag: &Bag) -> Value {
+    json!({
+        "number": bag.number, "gross_g": bag.gross.grams().0, "bag_type": bag.bag_type.number(),
+        "grade": bag.grade.as_ref().map(GradeCode::as_str), "weighed_at": bag.weighed_at.to_string(),
+    })
+}
+
+fn lot(lot: &Lot) -> Value {
+    json!({
+        "number": lot.number, "gross_g": lot.gross.grams().0, "vehicle_g": lot.vehicle.map(|it| it.grams().0),
+        "grade": lot.grade.as_ref().map(GradeCode::as_str), "weighed_at": lot.weighed_at.to_string(),
+    })
+}
+
+fn bag_count(count: &BagCount) -> Value {
+    let BagCount { bag_type, grade, count } = count;
+    json!({ "bag_type": bag_type.number(), "grade": grade.as_ref().map(GradeCode::as_str), "count": count })
+}
+
+fn reading(reading: &Reading) -> Value {
+    let (name, value) = match reading.factor() {
+        Some(factor) => (factor.as_str(), json!(reading.value())),
+        None => ("moisture_hundredths", json!(reading.value())),
+    };
+    json!({ name: value, "grade": reading.grade.as_ref().map(GradeCode::as_str) })
 }
 
 /// Describes a held entry in a few words: the kind of its record, or the content of a draft.
@@ -58,8 +82,7 @@ pub(crate) fn about(db: &mut ReadTransaction<'_>, entry: &PendingEntry) -> Resul
     }
     let Ok(draft) = decode::<Draft>(&entry.bytes) else { return Ok("a draft that cannot be read".into()) };
     let farmer = farmer_code(db, &draft)?.unwrap_or_else(|| "no farmer".into());
-    let gross: i64 = draft.bags.iter().map(|bag| bag.gross.grams().0).sum();
-    let (bags, gross) = (draft.bags.len(), Grams(gross));
+    let (bags, gross) = (draft.bags.len(), draft.gross());
     Ok(format!("draft for {farmer}, {} {}, {bags} bags, {gross} kg", draft.centre, draft.business_date))
 }
 

@@ -59,7 +59,9 @@ fn wiped(folder: &Path) -> (String, String) {
     let mut draft = phone.start_draft(input).expect("a draft");
     for grams in [20_000, 21_500] {
         let (gross, bag_type) = (Grams(grams).try_into().expect("a bag"), BagType::default());
-        draft = phone.edit_draft(draft.basis, &[DraftEdit::AddBag { gross, bag_type, source: None }]).expect("a bag");
+        draft = phone
+            .edit_draft(draft.basis, &[DraftEdit::AddBag { gross, bag_type, source: None, grade: None, scale: None }])
+            .expect("a bag");
     }
     it.order(organisation, session.device_code, Order::Wipe).expect("ordered");
     phone.sync(&Direct(&it), &|_| ()).expect("synced");

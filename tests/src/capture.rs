@@ -6,15 +6,16 @@ use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, LoadEdit, Open
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
 use farmtally_core::protocol::message::{self, SyncRequest};
+use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{Delivery, Kind, Note, RecordKind};
+use farmtally_core::records::{BagCount, BagSource, Delivery, Kind, Note, RecordKind};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{DeliveryId, DocumentId, GrantId, Location};
+use farmtally_core::units::{BagType, DeliveryId, DocumentId, FarmerId, Grams, GrantId, Location, LocationProvider};
 use farmtally_sync_server::ReferenceFile;
 
-use crate::{ADDRESS, Forger, Market, Person, reason};
+use crate::{ADDRESS, Forger, Market, Person, mark, moisture, reason};
 
 /// One request with its response.
 pub type Exchange = (WireRequest, WireResponse);
@@ -151,12 +152,16 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let mut draft = asha.starts(Some(farmer.farmer_id), Some(load.load_id));
     draft = asha.adds_bag(&draft, 21_000);
     draft = asha.adds_bag(&draft, 22_500);
-    let location = Location { latitude_e7: 131_367_000, longitude_e7: 781_289_000, accuracy_cm: 800, age_ms: 1_200 };
-    let details = [
-        DraftEdit::AddReading("14.5".parse().expect("a share")),
-        DraftEdit::SetLocation(location),
-        DraftEdit::SetDeclaredBags(Some(2)),
-    ];
+    let location = Location {
+        latitude_e7: 131_367_000,
+        longitude_e7: 781_289_000,
+        accuracy_cm: 800,
+        age_ms: 1_200,
+        provider: Some(LocationProvider::Satellite),
+        is_mock: false,
+    };
+    let details =
+        [DraftEdit::AddReading(moisture(1_450)), DraftEdit::SetLocation(location), DraftEdit::SetDeclaredBags(Some(2))];
     draft = asha.client.edit_draft(draft.basis, &details).expect("edited");
     let delivery = asha.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");
     asha.amends(delivery.delivery_id, 19_000).expect("amended");
@@ -166,8 +171,13 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
         DeliveryEdit::SetLoad(None),
         DeliveryEdit::SetBusinessDate("2019-05-08".parse().expect("a date")),
         DeliveryEdit::SetDeclaredBags(Some(3)),
+        DeliveryEdit::SetBagCounts(vec![BagCount { bag_type: BagType::default(), grade: None, count: 0 }]),
     ];
-    asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
+    let amended = asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
+    let read = asha.client.add_readings(amended.basis, &[moisture(1_500)]).expect("read");
+    let signed = asha.client.sign_delivery(read.basis, &mark()).expect("signed");
+    asha.client.record_print(signed.basis, PrintMedium::Paper).expect("printed");
+    weighs_a_vehicle(asha, other.farmer_id);
     let voided = asha.weighs(other.farmer_id, Some(load.load_id), &[18_000]).delivery_id;
     asha.voids(voided).expect("voided");
     asha.weighs(other.farmer_id, Some(load.load_id), &[18_500]);
@@ -182,6 +192,23 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     }
     remarks(asha, &"c/KOLAR/2019".parse().expect("a scope"), voided, "the crates were wet");
     asha.exports()
+}
+
+/// Records a delivery that came on a vehicle, with all that a draft can have.
+fn weighs_a_vehicle(person: &Person, farmer: FarmerId) {
+    let lot = DraftEdit::AddLot {
+        gross: Grams(4_200_000).try_into().expect("a weight"),
+        vehicle: Some(Grams(3_000_000).try_into().expect("a weight")),
+        source: Some(BagSource::Scale),
+        grade: None,
+        scale: Some("BRIDGE1".parse().expect("a code")),
+    };
+    let counts = vec![BagCount { bag_type: BagType::default(), grade: None, count: 20 }];
+    let edits =
+        [lot, DraftEdit::SetBagCounts(counts), DraftEdit::SetMark(Some(mark())), DraftEdit::SetSecondHeap(true)];
+    let draft = person.starts(Some(farmer), None);
+    let draft = person.client.edit_draft(draft.basis, &edits).expect("weighed");
+    person.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");
 }
 
 /// Takes over each load that departed and is on the phone.

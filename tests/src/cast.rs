@@ -6,12 +6,12 @@ use std::sync::Arc;
 use automerge::transaction::Transactable;
 use farmtally_core::client::{
     DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, InboxItem, LoadEdit, LoadView,
-    OpenLoad, StartDraft, SyncReport,
+    OpenLoad, ReadingInput, StartDraft, SyncReport,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{BagSource, Change, Kind, Stamp};
+use farmtally_core::records::{BagSource, Change, Kind, Mark, Point, Stamp, Stroke};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
@@ -92,9 +92,11 @@ impl Person {
         self.client.edit_draft(draft.basis, &[bag(grams)]).expect("a bag")
     }
 
-    /// Weighs a farmer's bags one by one, as in `adds_bag`, and records them, with all checks accepted.
+    /// Weighs a farmer's bags one by one, as in `adds_bag`, and records them as a heap of its own, with all checks accepted.
     pub fn weighs(&self, farmer: FarmerId, load: Option<LoadId>, grams: &[i64]) -> DeliveryView {
-        let mut draft = self.starts(Some(farmer), load);
+        let draft = self.starts(Some(farmer), load);
+        let heap = [DraftEdit::SetSecondHeap(true)];
+        let mut draft = self.client.edit_draft(draft.basis, &heap).expect("a draft");
         for grams in grams {
             draft = self.adds_bag(&draft, *grams);
         }
@@ -104,9 +106,7 @@ impl Person {
     /// Adds a forgotten bag to a recorded delivery.
     pub fn amends(&self, delivery: DeliveryId, grams: i64) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;
-        let gross = Grams(grams).try_into().expect("a bag");
-        let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
-        self.client.amend_delivery(basis, &reason("bag_forgotten"), &[edit])
+        self.client.amend_delivery(basis, &reason("bag_forgotten"), &[forgotten_bag(grams)])
     }
 
     /// Moves a recorded delivery to another load; `None` takes it off its load.
@@ -222,8 +222,25 @@ impl Person {
 
 /// The draft edit that adds a bag of this gross weight, read from a scale.
 pub fn bag(grams: i64) -> DraftEdit {
-    let gross = Grams(grams).try_into().expect("a bag");
-    DraftEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Scale) }
+    let (gross, source) = (Grams(grams).try_into().expect("a bag"), Some(BagSource::Scale));
+    DraftEdit::AddBag { gross, bag_type: BagType::default(), source, grade: None, scale: None }
+}
+
+/// The correction of a delivery that adds a bag of this gross weight, typed.
+pub fn forgotten_bag(grams: i64) -> DeliveryEdit {
+    let (gross, source) = (Grams(grams).try_into().expect("a bag"), Some(BagSource::Manual));
+    DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source, grade: None, scale: None }
+}
+
+/// A reading of moisture, in hundredths of a percent.
+pub fn moisture(hundredths: i64) -> ReadingInput {
+    let moisture = hundredths.try_into().expect("a share");
+    ReadingInput::Moisture { moisture, grade: None, meter: None, photo: None }
+}
+
+/// A signature of one short stroke.
+pub fn mark() -> Mark {
+    Mark::Drawn { strokes: vec![Stroke { points: vec![Point { x: 10, y: 700 }, Point { x: 600, y: 300 }] }] }
 }
 
 /// A reason with this code and no text.

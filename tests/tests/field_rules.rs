@@ -6,12 +6,13 @@ use farmtally_core::rules::Check;
 use farmtally_core::units::{BagType, Grams};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::ReferenceFile;
-use farmtally_tests::{Market, Person, bag, reason};
+use farmtally_tests::{Market, Person, bag, moisture, reason};
 
 /// A draft edit that adds a bag of a type that the market's rules do not name.
 fn sack(grams: i64) -> DraftEdit {
     let bag_type = BagType::try_from(7).expect("in bounds");
-    DraftEdit::AddBag { gross: Grams(grams).try_into().expect("a bag"), bag_type, source: None }
+    let gross = Grams(grams).try_into().expect("a bag");
+    DraftEdit::AddBag { gross, bag_type, source: None, grade: None, scale: None }
 }
 
 fn reviews(person: &Person) -> Vec<String> {
@@ -57,8 +58,8 @@ fn a_forgotten_bag_of_an_unknown_type_is_added_and_reviewed() {
     let delivery = asha.weighs(farmer, None, &[20_000]);
     asha.syncs_wholly();
     assert_eq!(reviews(&asha), [""; 0]);
-    let DraftEdit::AddBag { gross, bag_type, source } = sack(30_000) else { panic!("a bag") };
-    let edit = DeliveryEdit::AddBag { gross, bag_type, source };
+    let DraftEdit::AddBag { gross, bag_type, source, grade, scale } = sack(30_000) else { panic!("a bag") };
+    let edit = DeliveryEdit::AddBag { gross, bag_type, source, grade, scale };
     asha.client.amend_delivery(delivery.basis, &reason("bag_forgotten"), &[edit]).expect("amended");
     asha.syncs_wholly();
     assert_eq!(reviews(&asha), ["unknown_bag_type"]);
@@ -94,8 +95,8 @@ fn a_colleague_sees_the_lines_that_the_clerk_printed() {
     asha.syncs_wholly();
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     let draft = asha.starts(Some(farmer), None);
-    let reading = |text: &str| DraftEdit::AddReading(text.parse().expect("a share"));
-    let edits = [bag(62_000), bag(53_000), reading("14.4"), reading("14.6")];
+    let reading = |hundredths| DraftEdit::AddReading(moisture(hundredths));
+    let edits = [bag(62_000), bag(53_000), reading(1_440), reading(1_460)];
     let draft = asha.client.edit_draft(draft.basis, &edits).expect("it was weighed");
     let recorded = asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
     assert_eq!(recorded.grades, draft.grades);

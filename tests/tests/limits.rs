@@ -25,7 +25,16 @@ fn bags(count: usize) -> Vec<DraftEdit> {
 
 fn forgotten(count: usize) -> Vec<DeliveryEdit> {
     let gross: BagWeight = Grams(20_000).try_into().expect("a bag");
-    vec![DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) }; count]
+    vec![
+        DeliveryEdit::AddBag {
+            gross,
+            bag_type: BagType::default(),
+            source: Some(BagSource::Manual),
+            grade: None,
+            scale: None
+        };
+        count
+    ]
 }
 
 #[test]

@@ -81,7 +81,8 @@ void marketDay(Server server, String library) {
     for (final weight in ['20.5', '21500 g', '5']) {
       delivery = await client.editDraft(delivery.basis, [DraftEdit.addBag(weight: weight)]);
     }
-    const more = [DraftEdit.addReading(moisture: '14.5'), DraftEdit.setDeclaredBags(count: 3)];
+    const reading = ReadingInput.moisture(moisture: '14.5');
+    const more = [DraftEdit.addReading(reading: reading), DraftEdit.setDeclaredBags(count: 3)];
     delivery = await client.editDraft(delivery.basis, more);
     try {
       delivery = await client.recordDelivery(delivery.basis);
@@ -112,7 +113,7 @@ void marketDay(Server server, String library) {
     for (final bag in delivery.bags) {
       isTrue(bag.weighedAt.isAfter(opened) && !bag.weighedAt.isAfter(DateTime.now().add(about)), '${bag.weighedAt}');
     }
-    expect((delivery.readings.single, delivery.declaredBags), ('14.50', 3));
+    expect((delivery.readings.single.measured, delivery.declaredBags), (const Measured.moisture(moisture: '14.50'), 3));
     final device = (await client.session())!.deviceCode;
     isTrue(delivery.receiptNumber!.value.contains(device.value), '${delivery.receiptNumber} of $device');
     expect(await client.delivery(delivery.deliveryId), delivery);
@@ -358,7 +359,7 @@ void marketDay(Server server, String library) {
       'bag_id': [() => amend(const DeliveryEdit.voidBag(bagId: 'no-id', reason: mistyped))],
       'number': [() => edit(const DraftEdit.removeBag(number: 7))],
       'bag_type': [() => edit(const DraftEdit.addBag(weight: '20', bagType: BagType(16)))],
-      'moisture': [() => edit(const DraftEdit.addReading(moisture: '100.5'))],
+      'moisture': [() => edit(const DraftEdit.addReading(reading: ReadingInput.moisture(moisture: '100.5')))],
       'edits': [() => client.amendDelivery(recorded.basis, mistyped, [])],
       'change': [() => client.resolve(recorded.basis, const Choice.keep(field: 'load', change: ChangeHash('no-id')))],
       'accept': [() => client.recordDelivery(draft.basis, accept: const [Check(code: 'no-id')])],

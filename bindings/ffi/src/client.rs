@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryView, DraftEdit, Event, Events, FarmerInput, FarmerView,
-    FieldClient as Core, LoadEdit, LoadView, OpenLoad, PhoneUser, Session, StartDraft, SyncBudget, SyncOptions,
-    SyncReport, SyncStatus, SyncTicket, Today,
+    FieldClient as Core, LoadEdit, LoadView, OpenLoad, PhoneUser, ReadingInput, Session, StartDraft, SyncBudget,
+    SyncOptions, SyncReport, SyncStatus, SyncTicket, Today,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
-use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::Mark;
+use farmtally_core::records::delivery::{PrintMedium, Reason};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
 use farmtally_core::store::rows::FarmerRow;
@@ -329,6 +330,12 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.edit_draft(basis, &edits)?)).await
     }
 
+    /// Makes the current user the one who weighs a draft that another user of this phone began; both are recorded. Fails with Refused if
+    /// the draft is the user's own.
+    pub async fn take_over_draft(&self, basis: Basis) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.take_over_draft(basis)?)).await
+    }
+
     /// Deletes a draft for good; one that is deleted already stays so. Fails with Stale if it is recorded.
     pub async fn discard_draft(&self, basis: Basis) -> Result<(), FieldError> {
         self.call(move |engine| Ok(engine.core.discard_draft(basis)?)).await
@@ -356,6 +363,34 @@ impl FieldClient {
     /// Voids a recorded delivery. It stays visible and never counts again. Fails with Refused as amend_delivery does.
     pub async fn void_delivery(&self, basis: Basis, reason: Reason) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.void_delivery(basis, &reason)?)).await
+    }
+
+    /// Records a delivery again for another farmer of its centre, with what counts of the first one, and voids that one. Returns the new
+    /// delivery, which replaces the other, under a new receipt number. Fails as amend_delivery and record_delivery do.
+    #[uniffi::method(default(accept = []))]
+    pub async fn correct_farmer(
+        &self,
+        basis: Basis,
+        farmer_id: FarmerId,
+        reason: Reason,
+        accept: Vec<Check>,
+    ) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.correct_farmer(basis, farmer_id, &reason, &checks(accept)?)?)).await
+    }
+
+    /// Adds readings to a recorded delivery. Fails with Refused if it is voided, or by role, also once its load left.
+    pub async fn add_readings(&self, basis: Basis, readings: Vec<ReadingInput>) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.add_readings(basis, &readings)?)).await
+    }
+
+    /// Puts a signature or thumb mark under a recorded delivery. Fails with Refused if it is voided, or by role.
+    pub async fn sign_delivery(&self, basis: Basis, mark: Mark) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.sign_delivery(basis, &mark)?)).await
+    }
+
+    /// Records that the receipt was printed or sent. The first print is the receipt, each later one a copy. Fails with Refused by role.
+    pub async fn record_print(&self, basis: Basis, medium: PrintMedium) -> Result<DeliveryView, FieldError> {
+        self.call(move |engine| Ok(engine.core.record_print(basis, medium)?)).await
     }
 
     /// Returns at most `limit` (1 to 200) farmers of a centre, newest first: those whose name, village or telephone number has words that

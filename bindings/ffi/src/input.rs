@@ -1,12 +1,12 @@
 //! Inputs: core's own types, described as in [`crate::view`], and those that cross in another form.
 
-use farmtally_core::client::{DeliveryEdit, DraftEdit, LoadEdit, OpenLoad, StartDraft};
-use farmtally_core::records::BagSource;
+use farmtally_core::client::{DeliveryEdit, DraftEdit, LoadEdit, OpenLoad, ReadingInput, StartDraft};
 use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::{BagCount, BagSource, Mark};
 use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Location, LorryPlate,
-    Percent,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FactorCode, FarmerId, GradeCode,
+    InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash,
 };
 
 /// Maximum number of rows on a page.
@@ -28,6 +28,41 @@ pub struct StartDraft {
     /// The voided delivery that this one replaces; null for none
     #[uniffi(default = None)]
     pub replaces: Option<DeliveryId>,
+}
+
+/// Input for a reading.
+#[uniffi::remote(Enum)]
+pub enum ReadingInput {
+    /// A reading of moisture
+    Moisture {
+        /// Percent with up to two decimals, such as 14.5
+        moisture: Percent,
+        /// Code of the grade whose produce was read; null if it counts for each grade that has no reading of its own
+        #[uniffi(default = None)]
+        grade: Option<GradeCode>,
+        /// Code of the meter; null if not known
+        #[uniffi(default = None)]
+        meter: Option<InstrumentCode>,
+        /// SHA-256 of a photo of it; null for none
+        #[uniffi(default = None)]
+        photo: Option<PhotoHash>,
+    },
+    /// A reading of a quality factor
+    Factor {
+        /// Code of the factor in the rule set
+        factor: FactorCode,
+        /// Value in the factor's unit
+        value: u32,
+        /// Code of the grade whose produce was read; null if it counts for each grade that has no reading of its own
+        #[uniffi(default = None)]
+        grade: Option<GradeCode>,
+        /// Code of the meter; null if not known
+        #[uniffi(default = None)]
+        meter: Option<InstrumentCode>,
+        /// SHA-256 of a photo of it; null for none
+        #[uniffi(default = None)]
+        photo: Option<PhotoHash>,
+    },
 }
 
 /// A step of weighing.
@@ -68,17 +103,66 @@ pub enum DraftEdit {
         /// How the weight was entered; null means typed
         #[uniffi(default = None)]
         source: Option<BagSource>,
+        /// Code of the grade of the produce; null for none
+        #[uniffi(default = None)]
+        grade: Option<GradeCode>,
+        /// Code of the scale; null if not known
+        #[uniffi(default = None)]
+        scale: Option<InstrumentCode>,
     },
-    /// Removes a bag; its number is not used again
-    RemoveBag {
-        /// Number on the bag's label
+    /// Adds a bag with weight, type, grade and scale of the last one
+    RepeatBag,
+    /// Adds a lot or vehicle
+    AddLot {
+        /// Weight with the bags and the vehicle: kilograms such as 1250.5, or grams; 1 g to 100,000 kg
+        #[uniffi(name = "weight")]
+        gross: LotWeight,
+        /// Weight of the empty vehicle; null if the lot was not weighed on one
+        #[uniffi(default = None)]
+        vehicle: Option<LotWeight>,
+        /// How the weight was entered; null means typed
+        #[uniffi(default = None)]
+        source: Option<BagSource>,
+        /// Code of the grade of the produce; null for none
+        #[uniffi(default = None)]
+        grade: Option<GradeCode>,
+        /// Code of the scale; null if not known
+        #[uniffi(default = None)]
+        scale: Option<InstrumentCode>,
+    },
+    /// Removes a bag or lot; its number is not used again
+    Remove {
+        /// Number of the bag or lot
         number: u32,
     },
-    /// Adds a moisture reading; the rule set says which one counts
+    /// Sets the number of bags in the lots and vehicles
+    SetBagCounts(
+        /// One for each bag type and grade
+        #[uniffi(name = "counts")]
+        Vec<BagCount>,
+    ),
+    /// Adds a reading; the rule set says which of several counts
     AddReading(
-        /// Percent with up to two decimals, such as 14.5
-        #[uniffi(name = "moisture")]
-        Percent,
+        /// The reading of moisture or of a quality factor
+        #[uniffi(name = "reading")]
+        ReadingInput,
+    ),
+    /// Removes a reading; later ones move up
+    RemoveReading {
+        /// Place among the readings, from 1
+        place: u32,
+    },
+    /// Sets the signature or thumb mark
+    SetMark(
+        /// The mark; null removes it
+        #[uniffi(name = "mark")]
+        Option<Mark>,
+    ),
+    /// Sets whether the farmer brought a second heap, which is not another record of the first one
+    SetSecondHeap(
+        /// Whether it is a second heap
+        #[uniffi(name = "is_second_heap")]
+        bool,
     ),
     /// Sets where the phone is
     SetLocation(
@@ -102,6 +186,30 @@ pub enum DeliveryEdit {
         /// How the weight was entered; null means typed
         #[uniffi(default = None)]
         source: Option<BagSource>,
+        /// Code of the grade of the produce; null for none
+        #[uniffi(default = None)]
+        grade: Option<GradeCode>,
+        /// Code of the scale; null if not known
+        #[uniffi(default = None)]
+        scale: Option<InstrumentCode>,
+    },
+    /// Adds a forgotten lot or vehicle
+    AddLot {
+        /// Weight with the bags and the vehicle: kilograms such as 1250.5, or grams; 1 g to 100,000 kg
+        #[uniffi(name = "weight")]
+        gross: LotWeight,
+        /// Weight of the empty vehicle; null if the lot was not weighed on one
+        #[uniffi(default = None)]
+        vehicle: Option<LotWeight>,
+        /// How the weight was entered; null means typed
+        #[uniffi(default = None)]
+        source: Option<BagSource>,
+        /// Code of the grade of the produce; null for none
+        #[uniffi(default = None)]
+        grade: Option<GradeCode>,
+        /// Code of the scale; null if not known
+        #[uniffi(default = None)]
+        scale: Option<InstrumentCode>,
     },
     /// Voids a bag, which stays visible
     VoidBag {
@@ -110,6 +218,26 @@ pub enum DeliveryEdit {
         /// Why it is voided
         reason: Reason,
     },
+    /// Voids a lot or vehicle, which stays visible
+    VoidLot {
+        /// `lot_id` of the lot in the view
+        lot_id: String,
+        /// Why it is voided
+        reason: Reason,
+    },
+    /// Voids a reading, which stays visible
+    VoidReading {
+        /// `reading_id` of the reading in the view
+        reading_id: String,
+        /// Why it is voided
+        reason: Reason,
+    },
+    /// Sets the number of bags in the lots and vehicles
+    SetBagCounts(
+        /// One for each bag type and grade
+        #[uniffi(name = "counts")]
+        Vec<BagCount>,
+    ),
     /// Sets the load
     SetLoad(
         /// Load; null takes the delivery off its load

@@ -10,8 +10,8 @@ use farmtally_core::rules::ActionCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeliveryId, DeviceCode, DeviceId,
-    DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, LoadId, LorryPlate, OrganisationId,
-    Percent, ReceiptNumber, SeasonCode, Timestamp, UserId,
+    DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, InstrumentCode, LoadId, LorryPlate,
+    LotWeight, OrganisationId, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp, UserId,
 };
 
 use crate::FieldError;
@@ -59,6 +59,8 @@ texts! {
     GrantId, "grant_id";
     /// Code of the reason for holding a change; listed in docs/errors.md
     HoldCode, "code";
+    /// Code of a scale, weighbridge or moisture meter, such as SCALE7
+    InstrumentCode, "instrument";
     /// Id of a load: a UUID
     LoadId, "load_id";
     /// Plate of a lorry, such as KA07A1234
@@ -67,6 +69,8 @@ texts! {
     OrganisationId, "organisation_id";
     /// A share in percent with up to two decimals, 0 to 100, such as 14.5
     Percent, "moisture";
+    /// SHA-256 of a photo's bytes: 64 hexadecimal digits
+    PhotoHash, "photo";
     /// Number of a receipt, such as KOLAR-10-17-C
     ReceiptNumber, "receipt_number";
     /// Scope of a record: c/CENTRE, or c/CENTRE/SEASON
@@ -84,6 +88,14 @@ texts! {
 uniffi::custom_type!(
     /// Gross weight of one bag: kilograms such as 62.4, or grams such as 62400 g; 1 g to 1,000 kg
     BagWeight, String, {
+    remote,
+    try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("weight", error))?),
+    lower: |weight| weight.grams().to_string(),
+});
+
+uniffi::custom_type!(
+    /// Weight of a lot, or of a vehicle, full or empty: kilograms such as 1250.5, or grams such as 1250500 g; 1 g to 100,000 kg
+    LotWeight, String, {
     remote,
     try_lift: |text| Ok(text.parse().map_err(|error| FieldError::invalid("weight", error))?),
     lower: |weight| weight.grams().to_string(),

@@ -26,6 +26,8 @@ from farmtally_field import (
     LineKind,
     LoadEdit,
     LoadState,
+    Measured,
+    ReadingInput,
     RecordRef,
     Role,
     StartDraft,
@@ -164,7 +166,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         delivery = await client.start_draft(start)
         for weight in ("20.5", "21500 g", "5"):
             delivery = await client.edit_draft(delivery.basis, [DraftEdit.ADD_BAG(weight)])
-        more = [DraftEdit.ADD_READING("14.5"), DraftEdit.SET_DECLARED_BAGS(3)]
+        more = [DraftEdit.ADD_READING(ReadingInput.MOISTURE("14.5")), DraftEdit.SET_DECLARED_BAGS(3)]
         delivery = await client.edit_draft(delivery.basis, more)
         try:
             delivery = await client.record_delivery(delivery.basis)
@@ -190,7 +192,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([(it.kind, it.amount_g) for it in lines], [(LineKind.GROSS, 47_000), (LineKind.TARE, -4_500)])
         self.assertEqual(lines[-1].calculation, Calculation.PER_BAG(bags=3, each_g=1_500))
         self.assertEqual([(bag.number, bag.gross_g) for bag in delivery.bags], [(1, 20_500), (2, 21_500), (3, 5_000)])
-        self.assertEqual((delivery.readings, delivery.declared_bags), (["14.50"], 3))
+        self.assertEqual(([it.measured for it in delivery.readings], delivery.declared_bags), ([Measured.MOISTURE("14.50")], 3))
         device = (await client.session()).device_code
         self.assertIn(device, delivery.receipt_number)
         self.assertEqual(await client.delivery(delivery.delivery_id), delivery)
@@ -415,7 +417,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             "bag_id": [amend(DeliveryEdit.VOID_BAG(bad, MISTYPED))],
             "number": [edit(DraftEdit.REMOVE_BAG(7))],
             "bag_type": [edit(DraftEdit.ADD_BAG("20", bag_type=16))],
-            "moisture": [edit(DraftEdit.ADD_READING("100.5"))],
+            "moisture": [edit(DraftEdit.ADD_READING(ReadingInput.MOISTURE("100.5")))],
             "edits": [client.amend_delivery(recorded.basis, MISTYPED, [])],
             "change": [client.resolve(recorded.basis, Choice.KEEP("load", bad))],
             "accept": [client.record_delivery(draft.basis, [Check(code=bad)])],

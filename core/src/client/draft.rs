@@ -1,17 +1,21 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
-use super::{Author, Basis, DeliveryView, FieldClient, Topic, require_current, require_record, require_visible};
+use super::delivery::{require_few_readings, require_grade, require_readable, stored_mark, too_many};
+use super::{
+    Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_record, require_visible,
+};
 use crate::Error;
-use crate::limits::MAX_BAGS;
+use crate::decisions::RuleSet;
+use crate::limits::{MAX_BAGS, MAX_LOTS};
 use crate::permission::Capability;
-use crate::records::Bag;
 use crate::records::draft::Draft;
-use crate::records::{BagSource, Delivery, Farmer, Kind, Load};
+use crate::records::{Bag, BagCount, BagSource, Delivery, Farmer, Kind, Load, Lot, Mark, Reading, check_bag_counts};
+use crate::rules::{ActionCode, check_draft};
 use crate::scope::Scope;
-use crate::store::{drafts, rows, seam};
+use crate::store::{drafts, installation, rows, seam};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, LoadId, Location, Percent,
-    Timestamp,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FarmerId, GradeCode, InstrumentCode,
+    LoadId, Location, LotWeight, Timestamp,
 };
 
 /// Input for a new draft.
@@ -48,14 +52,44 @@ pub enum DraftEdit {
         bag_type: BagType,
         /// How the weight was entered; `None` means typed.
         source: Option<BagSource>,
+        /// Grade of the produce in it, if any.
+        grade: Option<GradeCode>,
+        /// Scale, if known.
+        scale: Option<InstrumentCode>,
     },
-    /// Removes a bag; its number is not used again.
-    RemoveBag {
-        /// The number on the bag's label.
+    /// Adds a bag with weight, type, grade and scale of the last one.
+    RepeatBag,
+    /// Adds a lot or vehicle.
+    AddLot {
+        /// Weight with the bags, and with the vehicle if there is one; 1 g to 100,000 kg.
+        gross: LotWeight,
+        /// Weight of the empty vehicle; `None` if the lot was not weighed on one.
+        vehicle: Option<LotWeight>,
+        /// How the weight was entered; `None` means typed.
+        source: Option<BagSource>,
+        /// Grade of the produce, if any.
+        grade: Option<GradeCode>,
+        /// Scale or weighbridge, if known.
+        scale: Option<InstrumentCode>,
+    },
+    /// Removes a bag or lot; its number is not used again.
+    Remove {
+        /// Number of the bag or lot.
         number: u32,
     },
-    /// Adds a moisture reading; the rule set says which one counts.
-    AddReading(Percent),
+    /// Sets the number of bags in the lots and vehicles, for each type and grade.
+    SetBagCounts(Vec<BagCount>),
+    /// Adds a reading; the rule set says which of several counts.
+    AddReading(ReadingInput),
+    /// Removes a reading; later ones move up.
+    RemoveReading {
+        /// Place among the readings, from 1.
+        place: u32,
+    },
+    /// Sets the signature or thumb mark; `None` removes it.
+    SetMark(Option<Mark>),
+    /// Sets whether the farmer brought a second heap, which is not another record of the first one.
+    SetSecondHeap(bool),
     /// Sets the location, which replaces an earlier one.
     SetLocation(Location),
 }
@@ -81,6 +115,11 @@ fn require_draft(db: &rusqlite::Connection, author: &Author, id: DeliveryId) -> 
     Err(Error::Stale)
 }
 
+fn require_draft_action(author: &Author, draft: &Draft, code: ActionCode) -> Result<(), Error> {
+    let is_own = draft.user_id == author.grant.user_id;
+    check_draft(code, is_own, author.grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))
+}
+
 impl FieldClient {
     /// Starts a delivery of today. The draft is stored on disk, and counts in no total until it is recorded.
     ///
@@ -93,20 +132,10 @@ impl FieldClient {
         author.require_centre(&input.centre)?;
         let (season, business_date) = self.season_today(&author, &input.commodity)?;
         let draft = Draft {
-            user_id: author.grant.user_id,
-            season,
-            centre: input.centre,
-            commodity: input.commodity,
-            business_date,
             farmer_id: input.farmer_id,
             load_id: input.load_id,
-            declared_bags: None,
-            bags: Vec::new(),
-            next_number: 1,
-            readings: Vec::new(),
-            location: None,
             replaces: input.replaces,
-            receipt_sequence: None,
+            ..Draft::new(author.grant.user_id, input.centre, season, input.commodity, business_date)
         };
         let id = self.new_id();
         self.write(&[Topic::Deliveries], |db| {
@@ -124,19 +153,47 @@ impl FieldClient {
     /// refused step, [`Error::TooLarge`] for too many bags.
     pub fn edit_draft(&self, basis: Basis, edits: &[DraftEdit]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
-        let id = DeliveryId::from(basis.document_id);
         let now = self.now();
-        let (version, draft) = self.write(&[Topic::Deliveries], |db| {
-            let (version, mut draft) = require_draft(db, &author, id)?;
-            require_current(basis, id, version.to_be_bytes())?;
+        self.change_draft(&author, basis, ActionCode::Edit, |db, draft| {
             for edit in edits {
                 draft.apply(&author, edit, now)?;
             }
-            draft.require_known(db)?;
+            draft.require_known(db)
+        })
+    }
+
+    /// Makes the current user the one who weighs a draft that another user of this phone began. Both are recorded with the delivery.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the draft is the user's own, or by role; [`Error::Stale`], [`Error::NotFound`], [`Error::Unauthorized`].
+    pub fn take_over_draft(&self, basis: Basis) -> Result<DeliveryView, Error> {
+        let author = self.author()?;
+        let user_id = author.grant.user_id;
+        self.change_draft(&author, basis, ActionCode::TakeOver, |_, draft| {
+            draft.earlier_users.retain(|user| *user != user_id);
+            draft.earlier_users.push(draft.user_id);
+            draft.user_id = user_id;
+            Ok(())
+        })
+    }
+
+    fn change_draft(
+        &self,
+        author: &Author,
+        basis: Basis,
+        code: ActionCode,
+        f: impl FnOnce(&rusqlite::Connection, &mut Draft) -> Result<(), Error>,
+    ) -> Result<DeliveryView, Error> {
+        let id = DeliveryId::from(basis.document_id);
+        let (version, draft) = self.write(&[Topic::Deliveries], |db| {
+            let (version, mut draft) = require_draft(db, author, id)?;
+            require_current(basis, id, version.to_be_bytes())?;
+            require_draft_action(author, &draft, code)?;
+            f(db, &mut draft)?;
             drafts::save(db, id, version + 1, &draft)?;
             Ok::<_, Error>((version + 1, draft))
         })?;
-        Ok(self.draft_view(id, version, &draft))
+        self.draft_view(author, id, version, &draft)
     }
 
     /// Deletes a draft permanently; one that is deleted already stays so. A recorded delivery can only be voided.
@@ -147,12 +204,14 @@ impl FieldClient {
         let author = self.author()?;
         let id = DeliveryId::from(basis.document_id);
         self.write(&[Topic::Deliveries], |db| {
-            let (version, _) = match require_draft(db, &author, id) {
+            let (version, draft) = match require_draft(db, &author, id) {
                 Err(Error::NotFound { .. }) if drafts::find(db, id)?.is_none() => return Ok(()),
                 found => found?,
             };
             require_current(basis, id, version.to_be_bytes())?;
-            Ok(drafts::remove(db, id)?)
+            require_draft_action(&author, &draft, ActionCode::Discard)?;
+            drafts::remove(db, id)?;
+            Ok(installation::count_discard(db)?)
         })
     }
 
@@ -162,16 +221,12 @@ impl FieldClient {
     /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
     pub fn drafts(&self) -> Result<Vec<DeliveryView>, Error> {
         let author = self.author()?;
-        Ok(self.store.read(|db| self.drafts_in(db, &author))?)
+        self.store.read(|db| self.drafts_in(db, &author))
     }
 
-    pub(super) fn drafts_in(
-        &self,
-        db: &rusqlite::Connection,
-        author: &Author,
-    ) -> Result<Vec<DeliveryView>, crate::store::Error> {
+    pub(super) fn drafts_in(&self, db: &rusqlite::Connection, author: &Author) -> Result<Vec<DeliveryView>, Error> {
         let seen = drafts::all(db)?.into_iter().filter(|(_, _, draft)| may_see(author, draft));
-        Ok(seen.map(|(id, version, draft)| self.draft_view(id, version, &draft)).collect())
+        seen.map(|(id, version, draft)| self.draft_view(author, id, version, &draft)).collect()
     }
 }
 
@@ -213,28 +268,90 @@ impl Draft {
                 self.season = FieldClient::season_of(author, &self.commodity, *date)?;
                 self.business_date = *date;
             }
-            DraftEdit::AddBag { .. } if self.bags.len() >= MAX_BAGS => {
-                let reason = format!("a delivery has at most {MAX_BAGS} bags: record this one and begin another");
-                return Err(Error::TooLarge { field: "bags", reason });
+            DraftEdit::AddBag { gross, bag_type, source, grade, scale } => {
+                require_grade(self.rules(author), grade.as_ref())?;
+                self.add_bag(Bag {
+                    number: self.next_number,
+                    gross: *gross,
+                    bag_type: *bag_type,
+                    source: source.unwrap_or_default(),
+                    weighed_at: now,
+                    user_id: self.user_id,
+                    grade: grade.clone(),
+                    scale: scale.clone(),
+                })?;
             }
-            DraftEdit::AddBag { gross, bag_type, source } => {
-                let (gross, bag_type, source) = (*gross, *bag_type, source.unwrap_or_default());
-                self.bags.push(Bag { number: self.next_number, gross, bag_type, source, weighed_at: now });
+            DraftEdit::RepeatBag => {
+                let last = self.bags.last().ok_or_else(|| Error::invalid("bags", "there is no bag to repeat"))?;
+                let (number, user_id, source) = (self.next_number, self.user_id, BagSource::Repeat);
+                self.add_bag(Bag { number, source, weighed_at: now, user_id, ..last.clone() })?;
+            }
+            DraftEdit::AddLot { gross, vehicle, source, grade, scale } => {
+                require_grade(self.rules(author), grade.as_ref())?;
+                if self.lots.len() >= MAX_LOTS {
+                    return Err(too_many("lots", MAX_LOTS));
+                }
+                let lot = Lot {
+                    number: self.next_number,
+                    gross: *gross,
+                    vehicle: *vehicle,
+                    grade: grade.clone(),
+                    source: source.unwrap_or_default(),
+                    scale: scale.clone(),
+                    user_id: self.user_id,
+                    weighed_at: now,
+                };
+                lot.check().map_err(|wrong| Error::invalid("vehicle", wrong))?;
+                self.lots.push(lot);
                 self.next_number += 1;
             }
-            DraftEdit::RemoveBag { number } => {
-                let before = self.bags.len();
+            DraftEdit::Remove { number } => {
+                let before = self.bags.len() + self.lots.len();
                 self.bags.retain(|bag| bag.number != *number);
-                if self.bags.len() == before {
-                    return Err(Error::invalid("number", format!("no bag has the number {number}")));
+                self.lots.retain(|lot| lot.number != *number);
+                if self.bags.len() + self.lots.len() == before {
+                    return Err(Error::invalid("number", format!("no bag or lot has the number {number}")));
                 }
             }
-            DraftEdit::AddReading(reading) => self.readings.push(*reading),
+            DraftEdit::SetBagCounts(counts) => {
+                check_bag_counts(counts).map_err(|wrong| Error::invalid("bag_counts", wrong))?;
+                for count in counts {
+                    require_grade(self.rules(author), count.grade.as_ref())?;
+                }
+                self.bag_counts.clone_from(counts);
+            }
+            DraftEdit::AddReading(input) => {
+                let reading = Reading { user_id: Some(self.user_id), ..Reading::from(input) };
+                require_readable(self.rules(author), &reading)?;
+                require_few_readings(self.readings.len() + 1)?;
+                self.readings.push(reading);
+            }
+            DraftEdit::RemoveReading { place } => {
+                let index = (*place as usize).checked_sub(1).filter(|index| *index < self.readings.len());
+                let index = index.ok_or_else(|| Error::invalid("place", format!("there is no reading {place}")))?;
+                self.readings.remove(index);
+            }
+            DraftEdit::SetMark(mark) => self.mark = mark.as_ref().map(stored_mark).transpose()?,
+            DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
             DraftEdit::SetLocation(location) => {
                 location.check().map_err(|error| Error::invalid("location", error))?;
                 self.location = Some(*location);
             }
         }
+        Ok(())
+    }
+    /// Returns the rules of the draft's commodity and day, if they are on this phone.
+    fn rules<'a>(&self, author: &'a Author) -> Option<&'a RuleSet> {
+        author.reference.rules_on(&self.commodity, self.business_date)
+    }
+
+    fn add_bag(&mut self, bag: Bag) -> Result<(), Error> {
+        if self.bags.len() >= MAX_BAGS {
+            let reason = format!("a delivery has at most {MAX_BAGS} bags: record this one and begin another");
+            return Err(Error::TooLarge { field: "bags", reason });
+        }
+        self.bags.push(bag);
+        self.next_number += 1;
         Ok(())
     }
 }

@@ -1,11 +1,12 @@
 //! Inbox: everything that waits for a person's decision.
 
-use super::delivery::require_changeable;
+use super::delivery::require_action;
 use super::{Author, Basis, FieldClient, Topic, is_within, not_found, require_current};
 use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::protocol::HoldCode;
 use crate::records::{self, Change, Conflict, Delivery, Farmer, Kind, Load, Record, merge};
+use crate::rules::ActionCode;
 use crate::scope::Scope;
 use crate::store::decisions::Raised;
 use crate::store::outbox::{self, OwnChange};
@@ -227,7 +228,7 @@ impl FieldClient {
             let (rule, put) = chosen.map_err(crate::store::Error::from)?.ok_or(Error::Stale)?;
             author.require(rule.capability)?;
             if let Some(delivery) = merged.record.as_ref().and_then(|record| record.downcast_ref()) {
-                require_changeable(&author, delivery, action.stamp)?;
+                require_action(action, delivery, ActionCode::Amend)?;
             }
             action.edit(saved.kind, document, &saved.scope, Some(&saved), vec![put])?;
             Ok(())

@@ -29,7 +29,7 @@ use crate::decisions::{Grant, Order, Season};
 use crate::environment::{Clock, Environment};
 use crate::permission::{Capability, Role, Target};
 use crate::protocol::qr::QrCollector;
-use crate::records::{Actor, Kind, RecordKind};
+use crate::records::{Actor, Kind, RecordKind, Stamp};
 use crate::scope::Scope;
 use crate::store::decisions::{DeviceAccess, Reference};
 use crate::store::file;
@@ -40,14 +40,14 @@ use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::piece_size::PieceSize;
 use crate::sync::retry_schedule::RetrySchedule;
 use crate::units::{
-    CentreCode, DeviceCode, DeviceId, DocumentId, GrantId, OrganisationId, SeasonCode, Timestamp, UserId,
+    CentreCode, DeviceCode, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, SeasonCode, Timestamp, UserId,
 };
 
 pub use crate::store::carried::Carried;
 pub use crate::store::outbox::{Backlog, SyncState};
 pub use access::{Access, PhoneUser};
 pub use action::Basis;
-pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle};
+pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle, LotView, ReadingInput, ReadingView};
 pub use draft::{DraftEdit, StartDraft};
 pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
@@ -365,6 +365,12 @@ impl FieldClient {
         }
         let grant = newest_grant(&device, &installation).ok_or_else(|| Error::locked(no_grant))?;
         Ok(Author { installation, reference, grant, access })
+    }
+
+    /// Returns what a record of the stamp `created` is to the author now.
+    fn target(&self, author: &Author, created: &Stamp) -> Target {
+        let at = HybridTime { wall_ms: self.now().0, counter: 0 };
+        created.target_of(&Stamp { user_id: author.grant.user_id, at, ..*created })
     }
 
     fn counters(&self) -> MutexGuard<'_, Counters> {

@@ -5,7 +5,7 @@ use crate::Error;
 use crate::decisions::Season;
 use crate::scope::Scope;
 use crate::store::rows::{self, LoadRow, Sum};
-use crate::store::seam;
+use crate::store::{installation, seam};
 use crate::units::{BusinessDate, CentreCode};
 
 /// A centre's day over all its seasons, with the user's drafts and the sync status of the phone.
@@ -17,6 +17,8 @@ pub struct Today {
     pub sum: Sum,
     /// Drafts that the user sees, of all days and all centres.
     pub drafts: Vec<DeliveryView>,
+    /// Drafts that were discarded on this phone since it was first enrolled.
+    pub discarded_drafts: u32,
     /// Loads that were opened at the centre on this day.
     pub loads: Vec<LoadRow>,
     /// Sync status of the whole phone, of all days and centres.
@@ -33,7 +35,7 @@ impl FieldClient {
         author.require_centre(centre)?;
         let date = date.unwrap_or_else(|| self.date());
         // One snapshot, so that a delivery that is recorded meanwhile is either a draft or in the sum.
-        Ok(self.store.read(|db| {
+        self.store.read(|db| {
             let (mut sum, mut loads) = (Sum::default(), Vec::new());
             for season in author.reference.all::<Season>() {
                 let scope = Scope::Season(centre.clone(), season.code.clone());
@@ -41,7 +43,7 @@ impl FieldClient {
                 loads.extend(rows::loads(&mut seam(db), &scope, date)?);
             }
             let (drafts, sync) = (self.drafts_in(db, &author)?, self.sync_status_in(db)?);
-            Ok::<_, crate::store::Error>(Today { date, sum, drafts, loads, sync })
-        })?)
+            Ok(Today { date, sum, drafts, discarded_drafts: installation::discards(db)?, loads, sync })
+        })
     }
 }

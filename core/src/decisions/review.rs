@@ -15,6 +15,8 @@ open_codes! {
         FarmerLookAlike = "farmer_look_alike",
         /// Farmers of a centre have a placeholder as telephone number, or too many have the same. Names the first of them.
         SharedPhone = "shared_phone",
+        /// Two deliveries of one farmer and day may be one heap, recorded twice. Blocks settlement of both.
+        PossibleDuplicate = "possible_duplicate",
         /// A delivery has bags of a type that its rule set does not name, so their tare is not known. Blocks settlement.
         UnknownBagType = "unknown_bag_type",
         /// The deductions of a delivery use up all that was weighed of a grade of it. Blocks settlement.

@@ -57,6 +57,8 @@ named! {
         AmendDelivery = "amend_delivery",
         /// Add moisture readings and observations of quality to a recorded delivery.
         ObserveQuality = "observe_quality",
+        /// Print receipts.
+        PrintReceipt = "print_receipt",
         /// Write notes.
         Comment = "comment",
         /// Register farmers.
@@ -116,6 +118,7 @@ impl Capability {
             Self::RecordDelivery => [Yes, Yes, Yes, No, No, No, No, No, No, No],
             Self::AmendDelivery => [hour, day, Yes, No, No, Yes, No, No, No, No],
             Self::ObserveQuality => [Yes, Yes, Yes, Yes, No, Yes, No, No, No, No],
+            Self::PrintReceipt => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
             Self::Comment => [Yes, Yes, Yes, Yes, Yes, Yes, Yes, No, No, No],
             Self::RegisterFarmer => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
             Self::EditFarmer => [hour, Yes, Yes, No, No, Yes, No, No, No, No],

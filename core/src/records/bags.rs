@@ -1,4 +1,4 @@
-//! Packed binary form of a delivery's bags: 20 bags in steps of 100 g take about 44 bytes (their entropy is 34).
+//! Packed binary form of a delivery's bags: 20 bags in steps of 100 g take about 45 bytes (their entropy is 34).
 //!
 //! Format: `docs/records.md`, "Packed bags".
 
@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
-use super::Error;
-use crate::codec::decode;
+use super::{Error, Stamp};
+use crate::codec::{decode, encode};
 use crate::limits::MAX_BAGS;
-use crate::units::{BagType, BagWeight, Grams, Timestamp};
+use crate::units::{BagType, BagWeight, GradeCode, Grams, InstrumentCode, Timestamp, UserId};
 
 /// How a weight was entered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -31,7 +31,7 @@ pub enum BagSource {
 }
 
 /// One weighed bag. The CBOR form is that of drafts; a recorded delivery has its bags packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Bag {
     /// Label on the bag; never changes. Not unique: two phones may concurrently add bags with one number.
@@ -49,10 +49,40 @@ pub struct Bag {
     /// Time of weighing; packing keeps only the whole seconds before recording.
     #[n(4)]
     pub weighed_at: Timestamp,
+    /// User who weighed it.
+    #[n(5)]
+    pub user_id: UserId,
+    /// Grade of the produce in it, if any.
+    #[n(6)]
+    pub grade: Option<GradeCode>,
+    /// Scale, if known.
+    #[n(7)]
+    pub scale: Option<InstrumentCode>,
 }
 
-/// Packs at most [`MAX_BAGS`] bags, sorted by label and time. [`unpack`] needs the same `recorded_at`, which no time may exceed.
-pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
+/// What consecutive bags usually have in common, and most bags do not have at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Marks {
+    #[n(0)]
+    grade: Option<GradeCode>,
+    #[n(1)]
+    scale: Option<InstrumentCode>,
+    /// User who weighed them; `None` for the author of the value in which they are.
+    #[n(2)]
+    user_id: Option<UserId>,
+}
+
+impl Marks {
+    fn of(bag: &Bag, author: UserId) -> Self {
+        let user_id = (bag.user_id != author).then_some(bag.user_id);
+        Self { grade: bag.grade.clone(), scale: bag.scale.clone(), user_id }
+    }
+}
+
+/// Packs at most [`MAX_BAGS`] bags, sorted by label and time. [`unpack`] needs the same stamp, whose time no bag's may exceed.
+pub(crate) fn pack(bags: &[Bag], stamp: &Stamp) -> Vec<u8> {
+    let recorded_at = stamp.written_at();
     let mut out = Vec::with_capacity(8 + bags.len() * 3);
     put_varint(&mut out, bags.len() as u64);
     let (Some(first), Some(last)) = (bags.first(), bags.last()) else {
@@ -89,11 +119,32 @@ pub(crate) fn pack(bags: &[Bag], recorded_at: Timestamp) -> Vec<u8> {
         put_varint(&mut out, index);
         put_varint(&mut out, u64::from(left_out));
     }
+    put_marks(&mut out, bags, stamp.user_id);
     out
 }
 
-/// Reads the bytes that [`pack`] wrote with the same `recorded_at`.
-pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, Error> {
+/// Writes the runs of consecutive bags with equal marks, up to the last bag that has any.
+fn put_marks(out: &mut Vec<u8>, bags: &[Bag], author: UserId) {
+    let mut runs: Vec<(u64, Marks)> = Vec::new();
+    for marks in bags.iter().map(|bag| Marks::of(bag, author)) {
+        match runs.last_mut() {
+            Some((length, of)) if *of == marks => *length += 1,
+            _ => runs.push((1, marks)),
+        }
+    }
+    runs.pop_if(|(_, marks)| *marks == Marks::default());
+    put_varint(out, runs.len() as u64);
+    for (length, marks) in runs {
+        put_varint(out, length);
+        let marks = encode(&marks);
+        put_varint(out, marks.len() as u64);
+        out.extend(marks);
+    }
+}
+
+/// Reads the bytes that [`pack`] wrote with the same stamp.
+pub(crate) fn unpack(packed: &[u8], stamp: &Stamp) -> Result<Vec<Bag>, Error> {
+    let recorded_at = stamp.written_at();
     let mut input = PackedReader(packed);
     let count = input.read_index(MAX_BAGS)?;
     if count == 0 {
@@ -110,6 +161,7 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
     input.read_exceptions(&mut kinds, PackedReader::read_byte)?;
     let mut left_out = vec![0; count];
     input.read_exceptions(&mut left_out, PackedReader::read_label)?;
+    let marks = input.read_marks(count)?;
     input.require_end()?;
 
     let back = gaps.iter().try_fold(since_last, |sum, gap| sum.checked_add(*gap));
@@ -118,7 +170,7 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
     let mut bags = Vec::with_capacity(count);
     let gaps = std::iter::once(0).chain(gaps);
     let mut number = first;
-    for (((left_out, step), gap), kind) in left_out.into_iter().zip(steps).zip(gaps).zip(kinds) {
+    for ((((left_out, step), gap), kind), marks) in left_out.into_iter().zip(steps).zip(gaps).zip(kinds).zip(marks) {
         number += left_out;
         at += i64::try_from(gap * 1000).map_err(|_too_large| broken("times out of range"))?;
         let grams = step
@@ -132,6 +184,9 @@ pub(crate) fn unpack(packed: &[u8], recorded_at: Timestamp) -> Result<Vec<Bag>, 
             // The CBOR form of a number below 16 is one byte, the number itself.
             source: decode(&[kind % 16]).map_err(|_unknown| broken("an unknown source of a bag's weight"))?,
             weighed_at: Timestamp(at),
+            user_id: marks.user_id.unwrap_or(stamp.user_id),
+            grade: marks.grade,
+            scale: marks.scale,
         });
         number += 1;
     }
@@ -223,6 +278,21 @@ impl PackedReader<'_> {
         Ok(())
     }
 
+    /// Reads the marks of `count` bags.
+    fn read_marks(&mut self, count: usize) -> Result<Vec<Marks>, Error> {
+        let mut all = Vec::with_capacity(count);
+        for _ in 0..self.read_index(count)? {
+            let length = self.read_index(count - all.len())?;
+            let size = self.read_index(self.0.len())?;
+            let (marks, rest) = self.0.split_at_checked(size).ok_or_else(|| broken("the bags end early"))?;
+            self.0 = rest;
+            let marks: Marks = decode(marks).map_err(Error::malformed)?;
+            all.extend(std::iter::repeat_n(marks, length));
+        }
+        all.resize(count, Marks::default());
+        Ok(all)
+    }
+
     fn read_bits(&mut self, count: usize) -> Result<Vec<u64>, Error> {
         let width = u32::from(self.read_byte()?);
         if width > 40 {
@@ -257,38 +327,62 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::units::{DeviceCode, HybridTime};
 
-    fn any_bag() -> impl Strategy<Value = (i64, u8, u8, i64, u32)> {
-        (1_i64..=1_000_000, 0_u8..16, 0_u8..4, 0_i64..1000, prop_oneof![9 => Just(0_u32), 1 => 1..50_u32])
+    const AUTHOR: [u8; 16] = [1; 16];
+
+    fn stamp_at(wall_ms: i64) -> Stamp {
+        let at = HybridTime { wall_ms, counter: 0 };
+        Stamp { user_id: UserId::from(AUTHOR), device_code: DeviceCode(32), at, clock_suspect: false }
+    }
+
+    fn bag(number: u32, grams: i64, weighed_at: i64) -> Bag {
+        Bag {
+            number,
+            gross: BagWeight::try_from(Grams(grams)).expect("in bounds"),
+            bag_type: BagType::default(),
+            source: BagSource::Manual,
+            weighed_at: Timestamp(weighed_at),
+            user_id: UserId::from(AUTHOR),
+            grade: None,
+            scale: None,
+        }
+    }
+
+    /// Weight, bag type, source, seconds since the bag before, labels left out, and a place among the marks.
+    fn any_bag() -> impl Strategy<Value = (i64, u8, u8, i64, u32, usize)> {
+        let left_out = prop_oneof![9 => Just(0_u32), 1 => 1..50_u32];
+        (1_i64..=1_000_000, 0_u8..16, 0_u8..4, 0_i64..1000, left_out, 0_usize..8)
     }
 
     proptest! {
         #[test]
         fn packed_bags_come_back(first in 1_u32..2000, late in 0_i64..100_000, bags in prop::collection::vec(any_bag(), 0..60)) {
-            let recorded_at = Timestamp(1_557_400_000_000);
+            let stamp = stamp_at(1_557_400_000_000);
             let spans: i64 = bags.iter().skip(1).map(|bag| bag.3).sum();
-            let mut at = recorded_at.0 - (late + spans) * 1000;
+            let mut at = stamp.at.wall_ms - (late + spans) * 1000;
             let mut number = first;
-            let bags: Vec<Bag> = bags.iter().enumerate().map(|(index, (grams, kind, source, gap, left_out))| {
+            let bags: Vec<Bag> = bags.iter().enumerate().map(|(index, (grams, kind, source, gap, left_out, marks))| {
                 if index > 0 {
                     at += gap * 1000;
                     number += 1 + left_out;
                 }
                 Bag {
-                    number,
-                    gross: BagWeight::try_from(Grams(*grams)).expect("in bounds"),
                     bag_type: BagType::try_from(*kind).expect("in bounds"),
                     source: decode(&[*source]).expect("in bounds"),
-                    weighed_at: Timestamp(at),
+                    user_id: UserId::from([if marks & 1 == 0 { 1 } else { 2 }; 16]),
+                    grade: (marks & 2 != 0).then(|| "A".parse().expect("a code")),
+                    scale: (marks & 4 != 0).then(|| "SCALE7".parse().expect("a code")),
+                    ..bag(number, *grams, at)
                 }
             }).collect();
-            let packed = pack(&bags, recorded_at);
-            prop_assert_eq!(unpack(&packed, recorded_at).expect("it unpacks"), bags);
+            let packed = pack(&bags, &stamp);
+            prop_assert_eq!(unpack(&packed, &stamp).expect("it unpacks"), bags);
         }
 
         #[test]
         fn hostile_bytes_are_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80), at in any::<i64>()) {
-            if let Ok(bags) = unpack(&bytes, Timestamp(at)) {
+            if let Ok(bags) = unpack(&bytes, &stamp_at(at)) {
                 prop_assert!(bags.len() <= MAX_BAGS);
             }
         }
@@ -296,34 +390,34 @@ mod tests {
 
     #[test]
     fn times_do_not_drift() {
-        let recorded_at = Timestamp(1_557_400_000_000);
-        let bag = |number: u32| Bag {
-            number,
-            gross: BagWeight::try_from(Grams(20_000)).expect("in bounds"),
-            bag_type: BagType::default(),
-            source: BagSource::Manual,
-            weighed_at: Timestamp(recorded_at.0 - i64::from(500 - number) * 1_900),
-        };
-        let bags: Vec<Bag> = (1..=500).map(bag).collect();
-        for (kept, bag) in unpack(&pack(&bags, recorded_at), recorded_at).expect("it unpacks").iter().zip(&bags) {
+        let stamp = stamp_at(1_557_400_000_000);
+        let bags: Vec<Bag> =
+            (1..=500).map(|number| bag(number, 20_000, stamp.at.wall_ms - i64::from(500 - number) * 1_900)).collect();
+        for (kept, bag) in unpack(&pack(&bags, &stamp), &stamp).expect("it unpacks").iter().zip(&bags) {
             assert!((0..1_000).contains(&(kept.weighed_at.0 - bag.weighed_at.0)), "bag {}", bag.number);
         }
     }
 
     #[test]
+    fn marks_are_written_once_for_consecutive_bags() {
+        let stamp = stamp_at(0);
+        let graded =
+            |number: u32, grade: &str| Bag { grade: Some(grade.parse().expect("a code")), ..bag(number, 20_000, 0) };
+        let size = |bags: &[Bag]| pack(bags, &stamp).len();
+        let plain: Vec<Bag> = (1..=20).map(|number| bag(number, 20_000, 0)).collect();
+        let all: Vec<Bag> = (1..=20).map(|number| graded(number, "A")).collect();
+        let two: Vec<Bag> = (1..=20).map(|number| graded(number, if number > 9 { "B" } else { "A" })).collect();
+        assert_eq!((size(&all), size(&two)), (size(&plain) + 5, size(&plain) + 10));
+    }
+
+    #[test]
     fn the_number_of_bags_is_bounded() {
-        let bag = Bag {
-            number: 1,
-            gross: BagWeight::try_from(Grams(20_000)).expect("in bounds"),
-            bag_type: BagType::default(),
-            source: BagSource::Manual,
-            weighed_at: Timestamp(0),
-        };
+        let (bag, stamp) = (bag(1, 20_000, 0), stamp_at(0));
         for count in [MAX_BAGS - 1, MAX_BAGS] {
-            let packed = pack(&vec![bag; count], Timestamp(0));
-            assert_eq!(unpack(&packed, Timestamp(0)).expect("it unpacks").len(), count);
+            let packed = pack(&vec![bag.clone(); count], &stamp);
+            assert_eq!(unpack(&packed, &stamp).expect("it unpacks").len(), count);
         }
-        let error = unpack(&pack(&vec![bag; MAX_BAGS + 1], Timestamp(0)), Timestamp(0)).expect_err("one too many");
+        let error = unpack(&pack(&vec![bag; MAX_BAGS + 1], &stamp), &stamp).expect_err("one too many");
         assert!(error.to_string().contains("more bags than"), "{error}");
     }
 }

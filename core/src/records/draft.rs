@@ -2,18 +2,18 @@
 
 use minicbor::{Decode, Encode};
 
-use super::delivery::DeliverySnapshot;
-use super::{Bag, Change, unpack_bags};
+use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot};
+use super::{Bag, BagCount, Change, Lot, Reading, StoredMark};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, LoadId, Location, Percent, SeasonCode,
-    Timestamp, UserId,
+    BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, Location, SeasonCode,
+    UserId,
 };
 
 /// Delivery that is not recorded yet. It is stored on one phone, survives a crash, and is in no total.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Draft {
-    /// User who started the draft; another user of the phone may continue it.
+    /// User who weighs: who started the draft, or took it over last.
     #[n(0)]
     pub user_id: UserId,
     /// Collection centre of the delivery.
@@ -40,12 +40,12 @@ pub struct Draft {
     /// Bags weighed so far.
     #[n(8)]
     pub bags: Vec<Bag>,
-    /// Label for the next bag; those of removed bags are not used again.
+    /// Number for the next bag or lot; those of removed ones are not used again.
     #[n(9)]
     pub next_number: u32,
-    /// Moisture readings so far.
+    /// Readings so far, each with the user who read it.
     #[n(10)]
-    pub readings: Vec<Percent>,
+    pub readings: Vec<Reading>,
     /// Location of the phone; `None` if not known.
     #[n(11)]
     pub location: Option<Location>,
@@ -55,38 +55,112 @@ pub struct Draft {
     /// Receipt count of the rejected delivery that this draft was made of, which recording uses again; `None` to count a new receipt.
     #[n(13)]
     pub receipt_sequence: Option<u32>,
+    /// Lots and vehicles weighed so far.
+    #[n(14)]
+    pub lots: Vec<Lot>,
+    /// Bags that were counted in the lots and vehicles.
+    #[n(15)]
+    pub bag_counts: Vec<BagCount>,
+    /// Signature or thumb mark, if there is one.
+    #[n(16)]
+    pub(crate) mark: Option<StoredMark>,
+    /// Whether the farmer brought a second heap, so that it is not another record of the first one.
+    #[n(17)]
+    pub is_second_heap: bool,
+    /// Users from whom the draft was taken over, in the order in which they began.
+    #[n(18)]
+    pub earlier_users: Vec<UserId>,
 }
 
 impl Draft {
+    /// Returns a draft in which nothing is weighed yet.
+    pub(crate) fn new(
+        user_id: UserId,
+        centre: CentreCode,
+        season: SeasonCode,
+        commodity: CommodityCode,
+        business_date: BusinessDate,
+    ) -> Self {
+        Self {
+            user_id,
+            centre,
+            season,
+            commodity,
+            business_date,
+            farmer_id: None,
+            load_id: None,
+            declared_bags: None,
+            bags: Vec::new(),
+            next_number: 1,
+            readings: Vec::new(),
+            location: None,
+            replaces: None,
+            receipt_sequence: None,
+            lots: Vec::new(),
+            bag_counts: Vec::new(),
+            mark: None,
+            is_second_heap: false,
+            earlier_users: Vec::new(),
+        }
+    }
+
+    /// Returns the weight of produce and bags.
+    pub fn gross(&self) -> Grams {
+        let bags: Grams = self.bags.iter().map(|bag| bag.gross.grams()).sum();
+        bags + self.lots.iter().map(Lot::without_vehicle).sum()
+    }
+
+    /// Returns a draft with what counts of a delivery, which it replaces, by the users who weighed and read.
+    pub(crate) fn again(delivery: &Delivery, user_id: UserId) -> Self {
+        let (centre, season) = (delivery.centre.clone(), delivery.season.clone());
+        let read = |it: &DeliveryReading| Reading { user_id: Some(it.user_id()), ..it.reading.clone() };
+        let earlier = delivery.earlier_users.iter().copied().chain([delivery.recorded.user_id]);
+        Self {
+            farmer_id: Some(delivery.farmer_id),
+            load_id: delivery.load_id,
+            declared_bags: delivery.declared_bags,
+            bags: delivery.counted_bags().cloned().collect(),
+            next_number: delivery.next_number(),
+            readings: delivery.readings.iter().filter(|it| it.voids.is_empty()).map(read).collect(),
+            location: delivery.location,
+            replaces: Some(delivery.delivery_id),
+            lots: delivery.counted_lots().cloned().collect(),
+            bag_counts: delivery.bag_counts.clone(),
+            is_second_heap: delivery.is_second_heap,
+            earlier_users: earlier.filter(|user| *user != user_id).collect(),
+            ..Self::new(user_id, centre, season, delivery.commodity.clone(), delivery.business_date)
+        }
+    }
+
     /// Returns a draft with content and receipt of the rejected delivery `document`, which it replaces; `None` unless `change` created it.
     pub(crate) fn of_rejected(document: DocumentId, change: &Change) -> Option<Self> {
-        let DeliverySnapshot {
-            constants,
-            farmer_id: farmer,
-            readings,
-            location,
-            declared_bags,
-            receipt_sequence,
-            bags,
-            wall_ms,
-            ..
-        } = DeliverySnapshot::of_change(change)?;
-        let bags = unpack_bags(&bags, Timestamp(wall_ms)).ok()?;
+        let snapshot = DeliverySnapshot::of_change(change)?;
+        let bags = snapshot.bags().ok()?;
+        let numbers = bags.iter().map(|bag| bag.number).chain(snapshot.lots.iter().map(|lot| lot.number));
+        let next_number = numbers.max().unwrap_or(0) + 1;
+        let user_id = snapshot.constants.user_id;
+        let read = |it: Reading| Reading { user_id: it.user_id.or(Some(user_id)), ..it };
+        let DeliverySnapshot { constants, .. } = snapshot;
         Some(Self {
-            user_id: constants.user_id,
+            user_id,
             centre: constants.centre,
             season: constants.season,
             commodity: constants.commodity,
             business_date: constants.date,
-            farmer_id: Some(farmer),
+            farmer_id: Some(snapshot.farmer_id),
             load_id: constants.load_id,
-            declared_bags,
-            next_number: bags.iter().map(|bag| bag.number).max().unwrap_or(0) + 1,
+            declared_bags: snapshot.declared_bags,
             bags,
-            readings,
-            location,
+            next_number,
+            readings: snapshot.readings.into_iter().map(read).collect(),
+            location: snapshot.location,
             replaces: Some(document.into()),
-            receipt_sequence: Some(receipt_sequence),
+            receipt_sequence: Some(snapshot.receipt_sequence),
+            lots: snapshot.lots,
+            bag_counts: snapshot.bag_counts,
+            mark: snapshot.mark,
+            is_second_heap: snapshot.is_second_heap,
+            earlier_users: snapshot.earlier_users,
         })
     }
 }

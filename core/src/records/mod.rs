@@ -13,8 +13,11 @@ pub mod farmer;
 mod kind;
 pub mod load;
 mod note;
+mod reading;
 mod shape;
+mod signature;
 mod stamp;
+mod weighing;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +25,6 @@ use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
 pub use bags::{Bag, BagSource};
-pub(crate) use bags::{pack as pack_bags, unpack as unpack_bags};
 pub use change::Change;
 pub use delivery::{Act, Delivery};
 pub use document::Actor;
@@ -31,8 +33,13 @@ pub use farmer::{Contact, Farmer};
 pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Table, TableInfo, Topic, ValueOf};
 pub use load::Load;
 pub use note::Note;
+pub use reading::{Measured, Reading};
 pub use shape::{Class, KeyRule, Shape};
+pub(crate) use signature::StoredMark;
+pub use signature::{Mark, Point, Stroke};
 pub use stamp::{Conflict, ConflictValue, Stamp};
+pub(crate) use weighing::check_bag_counts;
+pub use weighing::{BagCount, Lot};
 
 use crate::codec;
 pub(crate) use crate::codec::encode;

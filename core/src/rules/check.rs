@@ -1,9 +1,10 @@
 use super::{WeightInput, weigh};
 use crate::decisions::RuleSet;
 use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
-use crate::records::Bag;
+use crate::records::draft::Draft;
+use crate::records::{Measured, Reading};
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
-use crate::units::{BusinessDate, Percent, named};
+use crate::units::{BusinessDate, named};
 
 named! {
     /// Something unusual that a person must confirm before it is recorded. The names are stable, because apps have texts for them.
@@ -26,6 +27,8 @@ named! {
         UnknownBagType = "unknown_bag_type",
         /// The deductions use up all that was weighed.
         DeductionsExceedWeight = "deductions_exceed_weight",
+        /// The farmer has another delivery of this day that may be the same heap, recorded twice.
+        PossibleDuplicate = "possible_duplicate",
         /// A farmer of the centre has the same telephone number, or the same name and village.
         FarmerLooksAlike = "farmer_looks_alike",
         /// Closing the load was already requested, so the delivery will count as late.
@@ -46,24 +49,23 @@ named! {
 }
 
 /// Returns the checks that a delivery's own content needs; its load and farmer are checked elsewhere. `today` is the phone's date.
-pub(crate) fn check_delivery(
-    bags: &[Bag],
-    declared_bags: Option<u32>,
-    readings: &[Percent],
-    rules: &RuleSet,
-    date: BusinessDate,
-    today: BusinessDate,
-) -> Vec<Check> {
-    let totals = weigh(&WeightInput::of_bags(bags.iter(), readings), Some(rules)).totals();
+pub(crate) fn check_delivery(draft: &Draft, rules: &RuleSet, today: BusinessDate) -> Vec<Check> {
+    let totals = weigh(&WeightInput::from(draft), Some(rules)).totals();
+    let bags = totals.bags as usize;
+    let moisture = |reading: &Reading| match reading.measured() {
+        Ok(Measured::Moisture(moisture)) => Some(moisture.hundredths()),
+        _ => None,
+    };
+    let moistures: Vec<i32> = draft.readings.iter().filter_map(moisture).collect();
     let findings = [
-        (Check::UncommonBagWeight, bags.iter().any(|bag| !COMMON_BAG.contains(&bag.gross.grams()))),
-        (Check::UncommonBagCount, bags.len() > COMMON_BAGS),
-        (Check::DeclaredBagsDiffer, declared_bags.is_some_and(|declared| declared as usize != bags.len())),
-        (Check::UncommonMoisture, readings.iter().any(|it| !COMMON_MOISTURE.contains(&it.hundredths()))),
-        (Check::MoistureMissing, rules.moisture.is_required && readings.is_empty()),
+        (Check::UncommonBagWeight, draft.bags.iter().any(|bag| !COMMON_BAG.contains(&bag.gross.grams()))),
+        (Check::UncommonBagCount, bags > COMMON_BAGS),
+        (Check::DeclaredBagsDiffer, draft.declared_bags.is_some_and(|declared| declared as usize != bags)),
+        (Check::UncommonMoisture, moistures.iter().any(|it| !COMMON_MOISTURE.contains(it))),
+        (Check::MoistureMissing, rules.moisture.is_required && moistures.is_empty()),
         (Check::UnknownBagType, totals.bags_of_unknown_type > 0),
         (Check::DeductionsExceedWeight, totals.deductions_exceed_weight),
-        (Check::UncommonDate, !COMMON_DAYS.contains(&date.0.saturating_sub(today.0))),
+        (Check::UncommonDate, !COMMON_DAYS.contains(&draft.business_date.0.saturating_sub(today.0))),
     ];
     findings.into_iter().filter(|(_, found)| *found).map(|(check, _)| check).collect()
 }
@@ -118,8 +120,8 @@ pub(crate) fn check_phone(text: &str, country: &str) -> Result<String, TextError
 mod tests {
     use super::*;
     use crate::decisions::{BagTypeRule, MoistureRules};
-    use crate::records::BagSource;
-    use crate::units::{BagType, Grams, Timestamp};
+    use crate::records::{Bag, BagCount, BagSource, Lot};
+    use crate::units::{BagType, Grams, Timestamp, UserId};
 
     fn rules(is_required: bool) -> RuleSet {
         let bag = BagTypeRule { number: 0, name: "bag".into(), tare: Grams(650) };
@@ -128,12 +130,29 @@ mod tests {
         RuleSet { moisture, ..rules }
     }
 
-    fn equal_bags(grams: i64, count: usize) -> Vec<Bag> {
-        let gross = Grams(grams).try_into().expect("in bounds");
-        let bag =
-            Bag { number: 1, gross, bag_type: BagType::default(), source: BagSource::Manual, weighed_at: Timestamp(0) };
-        vec![bag; count]
+    fn draft(grams: i64, count: usize) -> Draft {
+        let bag = Bag {
+            number: 1,
+            gross: Grams(grams).try_into().expect("in bounds"),
+            bag_type: BagType::default(),
+            source: BagSource::Manual,
+            weighed_at: Timestamp(0),
+            user_id: UserId::from([1; 16]),
+            grade: None,
+            scale: None,
+        };
+        let mut draft = Draft::new(
+            bag.user_id,
+            "KOLAR".parse().expect("a code"),
+            "2019".parse().expect("a code"),
+            "MAIZE".parse().expect("a code"),
+            TODAY,
+        );
+        draft.bags = vec![bag; count];
+        draft
     }
+
+    const TODAY: BusinessDate = BusinessDate(18_025);
 
     #[test]
     fn telephone_numbers_have_one_form() {
@@ -170,31 +189,53 @@ mod tests {
 
     #[test]
     fn unusual_deliveries_are_asked_about_beyond_each_limit() {
-        let today = BusinessDate(18_025);
-        let moisture = |hundredths: i64| vec![Percent::try_from(hundredths).expect("in bounds")];
-        let ask = |bags: &[Bag], declared, readings: &[Percent], required, days| {
-            check_delivery(bags, declared, readings, &rules(required), BusinessDate(today.0 + days), today)
-        };
-        let usual = equal_bags(50_000, 20);
-        assert_eq!(ask(&usual, Some(20), &moisture(1_450), true, 0), []);
-        assert_eq!(ask(&usual, Some(19), &[], true, 0), [Check::DeclaredBagsDiffer, Check::MoistureMissing]);
+        let ask = |draft: &Draft, required| check_delivery(draft, &rules(required), TODAY);
+        let read = |hundredths: i64| Reading::new(Measured::Moisture(hundredths.try_into().expect("in bounds")));
+        let usual = || draft(50_000, 20);
+        let declares = |declared_bags| Draft { declared_bags, ..usual() };
+        assert_eq!(ask(&Draft { readings: vec![read(1_450)], ..declares(Some(20)) }, true), []);
+        assert_eq!(ask(&declares(Some(19)), true), [Check::DeclaredBagsDiffer, Check::MoistureMissing]);
+        let broken = Reading::new(Measured::Factor { factor: "BROKEN".parse().expect("a code"), value: 1 });
+        assert_eq!(ask(&Draft { readings: vec![broken], ..usual() }, true), [Check::MoistureMissing]);
         for (grams, found) in [(9_999, true), (10_000, false), (100_000, false), (100_001, true)] {
-            assert_eq!(!ask(&equal_bags(grams, 20), None, &[], false, 0).is_empty(), found, "{grams} g");
+            assert_eq!(!ask(&draft(grams, 20), false).is_empty(), found, "{grams} g");
         }
         for (count, found) in [(1_000, false), (1_001, true)] {
-            assert_eq!(!ask(&equal_bags(50_000, count), None, &[], false, 0).is_empty(), found, "{count} bags");
+            assert_eq!(!ask(&draft(50_000, count), false).is_empty(), found, "{count} bags");
         }
         for (hundredths, found) in [(999, true), (1_000, false), (3_000, false), (3_001, true)] {
-            assert_eq!(!ask(&usual, None, &moisture(hundredths), false, 0).is_empty(), found, "{hundredths}");
+            let draft = Draft { readings: vec![read(hundredths)], ..usual() };
+            assert_eq!(!ask(&draft, false).is_empty(), found, "{hundredths}");
         }
-        let sack = Bag { bag_type: BagType::try_from(1).expect("in bounds"), ..usual[0] };
-        assert_eq!(ask(&[usual[0], sack], None, &[], false, 0), [Check::UnknownBagType]);
+        let mut sacks = usual();
+        sacks.bags[0].bag_type = BagType::try_from(1).expect("in bounds");
+        assert_eq!(ask(&sacks, false), [Check::UnknownBagType]);
         let check = Check::DeductionsExceedWeight;
         for (grams, found) in [(650, true), (651, false)] {
-            assert_eq!(ask(&equal_bags(grams, 1), None, &[], false, 0).contains(&check), found, "{grams} g");
+            assert_eq!(ask(&draft(grams, 1), false).contains(&check), found, "{grams} g");
         }
         for (days, found) in [(-61, true), (-60, false), (1, false), (2, true)] {
-            assert_eq!(!ask(&usual, None, &[], false, days).is_empty(), found, "{days} days");
+            let draft = Draft { business_date: BusinessDate(TODAY.0 + days), ..usual() };
+            assert_eq!(!ask(&draft, false).is_empty(), found, "{days} days");
+        }
+    }
+
+    #[test]
+    fn bags_that_were_counted_in_a_lot_are_compared_with_the_declared_number() {
+        let lot = Lot {
+            number: 1,
+            gross: Grams(500_000).try_into().expect("in bounds"),
+            vehicle: None,
+            grade: None,
+            source: BagSource::Scale,
+            scale: None,
+            user_id: UserId::from([1; 16]),
+            weighed_at: Timestamp(0),
+        };
+        for (count, expected) in [(10, vec![]), (9, vec![Check::DeclaredBagsDiffer])] {
+            let bag_counts = vec![BagCount { bag_type: BagType::default(), grade: None, count }];
+            let draft = Draft { lots: vec![lot.clone()], bag_counts, declared_bags: Some(10), ..draft(1, 0) };
+            assert_eq!(check_delivery(&draft, &rules(false), TODAY), expected);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a delivery's weight is computed from, as plain values.
 
-use crate::records::Bag;
+use crate::records::draft::Draft;
+use crate::records::{self, Bag, BagCount, Delivery, Lot};
 use crate::units::{BagType, FactorCode, GradeCode, Grams, Percent};
 
 /// Something that was put on a scale.
@@ -36,22 +37,21 @@ pub struct Weighing {
     pub grade: Option<GradeCode>,
 }
 
-/// Takes a bag that has no grade.
 impl From<&Bag> for Weighing {
     fn from(bag: &Bag) -> Self {
-        Self { weighed: Weighed::Bag { gross: bag.gross.grams(), bag_type: bag.bag_type }, grade: None }
+        let weighed = Weighed::Bag { gross: bag.gross.grams(), bag_type: bag.bag_type };
+        Self { weighed, grade: bag.grade.clone() }
     }
 }
 
-/// Number of bags in lots and vehicles, of one type and grade.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BagCount {
-    /// Type of the bags.
-    pub bag_type: BagType,
-    /// Grade of the produce in them, if any.
-    pub grade: Option<GradeCode>,
-    /// Number of bags.
-    pub count: u32,
+impl From<&Lot> for Weighing {
+    fn from(lot: &Lot) -> Self {
+        let weighed = match lot.vehicle {
+            Some(tare) => Weighed::Vehicle { gross: lot.gross.grams(), tare: tare.grams() },
+            None => Weighed::Lot { gross: lot.gross.grams() },
+        };
+        Self { weighed, grade: lot.grade.clone() }
+    }
 }
 
 /// A value of moisture or of a quality factor.
@@ -110,13 +110,40 @@ pub struct WeightInput {
 }
 
 impl WeightInput {
-    /// Returns the input of bags without grades, with their moisture readings.
-    pub fn of_bags<'a>(bags: impl Iterator<Item = &'a Bag>, readings: &[Percent]) -> Self {
-        let reading = |it: &Percent| Reading { value: it.hundredths().unsigned_abs(), grade: None };
+    fn new<'a>(
+        bags: impl Iterator<Item = &'a Bag>,
+        lots: impl Iterator<Item = &'a Lot>,
+        bag_counts: &[BagCount],
+        readings: impl Iterator<Item = &'a records::Reading>,
+    ) -> Self {
+        let (mut moisture, mut observations) = (Vec::new(), Vec::new());
+        for read in readings {
+            let reading = Reading { value: read.value(), grade: read.grade.clone() };
+            match read.factor() {
+                Some(factor) => observations.push(Observation { factor: factor.clone(), reading }),
+                None => moisture.push(reading),
+            }
+        }
         Self {
-            weighings: bags.map(Weighing::from).collect(),
-            moisture: readings.iter().map(reading).collect(),
+            weighings: bags.map(Weighing::from).chain(lots.map(Weighing::from)).collect(),
+            bag_counts: bag_counts.to_vec(),
+            moisture,
+            observations,
             ..Self::default()
         }
+    }
+}
+
+/// Takes what is not voided, even if the delivery itself is voided.
+impl From<&Delivery> for WeightInput {
+    fn from(delivery: &Delivery) -> Self {
+        let (bags, lots) = (delivery.counted_bags(), delivery.counted_lots());
+        Self::new(bags, lots, &delivery.bag_counts, delivery.counted_readings())
+    }
+}
+
+impl From<&Draft> for WeightInput {
+    fn from(draft: &Draft) -> Self {
+        Self::new(draft.bags.iter(), draft.lots.iter(), &draft.bag_counts, draft.readings.iter())
     }
 }

@@ -9,6 +9,7 @@ use crate::decisions::{
     BagTypeRule, Deduction, DeductionBase, EffectiveReading, FactorUnit, LossBearer, LossPolicy, LossTolerance,
     MoistureMethod, MoistureRules, MoistureStep, QualityFactor, Rounding, RuleSet,
 };
+use crate::records::BagCount;
 use crate::units::{BagType, DeliveryId, Grams, Percent};
 
 const GRADES: [Option<&str>; 3] = [None, Some("A"), Some("B")];

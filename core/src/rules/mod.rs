@@ -8,6 +8,7 @@ mod action;
 mod charges;
 mod check;
 mod deduction;
+mod duplicate;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
@@ -28,11 +29,13 @@ mod shares;
 mod value;
 mod weight;
 
-pub use action::{ActionCode, LoadAtHand, Refusal};
+pub use action::{ActionCode, DeliveryAtHand, LoadAtHand, Refusal};
+pub(crate) use action::{check_draft, draft_actions};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};
 pub(crate) use check::{check_delivery, check_phone};
-pub use input::{BagCount, DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};
+pub use duplicate::Heap;
+pub use input::{DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};
 pub use interest::{Interest, InterestInput, Repayment, interest};
 pub use line::{Calculation, LineKind, WeightLine};
 pub use loss::{Loss, LossDelivery, LossShare, loss};

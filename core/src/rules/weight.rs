@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::deduction::whole;
-use super::input::{BagCount, DecidedDeduction, Reading, Weighed, Weighing, WeightInput};
+use super::input::{DecidedDeduction, Reading, Weighed, Weighing, WeightInput};
 use super::line::{Calculation, LineKind, WeightLine};
 use super::moisture::Moisture;
 use super::quality::{Quality, decided_for};
 use crate::decisions::{Deduction, RuleSet};
+use crate::records::BagCount;
 use crate::units::{BagType, GradeCode, Grams, Percent};
 
 /// Totals of a delivery or of one grade of it; sums of printed lines.

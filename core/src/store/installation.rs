@@ -151,6 +151,16 @@ pub(crate) fn exported_at(db: &Connection) -> Result<Option<Timestamp>, Error> {
     Ok(at.flatten().map(Timestamp))
 }
 
+pub(crate) fn count_discard(db: &Connection) -> Result<(), Error> {
+    db.execute("UPDATE counters SET discards = discards + 1", [])?;
+    Ok(())
+}
+
+/// Returns the number of drafts that were discarded on this phone.
+pub(crate) fn discards(db: &Connection) -> Result<u32, Error> {
+    Ok(db.query_row("SELECT discards FROM counters", [], |row| row.get(0))?)
+}
+
 /// The phone's counters: the last receipt, load, farmer and action numbers that it used, and time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counters {

@@ -9,6 +9,7 @@ mod connection;
 pub mod decisions;
 pub(crate) mod drafts;
 pub mod file;
+pub mod heaps;
 pub(crate) mod incoming;
 pub(crate) mod installation;
 mod key;

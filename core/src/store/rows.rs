@@ -260,6 +260,15 @@ pub fn load_capacity(db: &mut dyn Reader, id: LoadId) -> Result<Option<(LoadStat
     Ok(db.query_one(statement, &values![id], |row| Ok((load_state(row.get(0)?), row.get(1)?, row.get(2)?)))?)
 }
 
+/// Returns the state of a load; `None` if it is not in this database.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn load_state_of(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadState>, Error> {
+    let statement = "SELECT state FROM loads WHERE load_id = ?1";
+    Ok(db.query_one(statement, &values![id], |row| Ok(load_state(row.get(0)?)))?)
+}
+
 fn load_state(stored: u8) -> LoadState {
     LoadState::ALL.get(usize::from(stored)).copied().unwrap_or(LoadState::Open)
 }

@@ -73,6 +73,8 @@ codes! {
     FactorCode, 8;
     /// Code of a country by ISO 3166-1, such as `IN`: two letters.
     CountryCode, 2;
+    /// Code of a scale, weighbridge or moisture meter, such as `SCALE7`: 1 to 12 characters.
+    InstrumentCode, 12;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.
     LorryPlate, 12;
 }

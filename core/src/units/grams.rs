@@ -63,39 +63,46 @@ impl FromStr for Grams {
     }
 }
 
-/// Gross weight of one bag, 1 g to 1,000 kg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
-#[cbor(transparent)]
-pub struct BagWeight(#[n(0)] i64);
+macro_rules! weights {
+    ($($(#[$doc:meta])* $name:ident, $most:literal, $wrong:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]
+        #[cbor(transparent)]
+        pub struct $name(#[n(0)] i64);
 
-impl BagWeight {
-    /// Lightest bag that can be recorded.
-    pub const MIN: Grams = Grams(1);
-    /// Heaviest bag that can be recorded.
-    pub const MAX: Grams = Grams(1_000_000);
+        impl $name {
+            /// Least weight that can be recorded.
+            pub const MIN: Grams = Grams(1);
+            /// Greatest weight that can be recorded.
+            pub const MAX: Grams = Grams($most);
 
-    /// Returns the weight in grams.
-    pub fn grams(self) -> Grams {
-        Grams(self.0)
-    }
-}
-
-impl TryFrom<Grams> for BagWeight {
-    type Error = UnitError;
-    fn try_from(weight: Grams) -> Result<Self, UnitError> {
-        if (Self::MIN..=Self::MAX).contains(&weight) {
-            Ok(Self(weight.0))
-        } else {
-            Err(UnitError::new("a bag weighs 1 g to 1,000 kg"))
+            /// Returns the weight in grams.
+            pub fn grams(self) -> Grams {
+                Grams(self.0)
+            }
         }
-    }
+
+        impl TryFrom<Grams> for $name {
+            type Error = UnitError;
+            fn try_from(weight: Grams) -> Result<Self, UnitError> {
+                if (Self::MIN..=Self::MAX).contains(&weight) { Ok(Self(weight.0)) } else { Err(UnitError::new($wrong)) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnitError;
+            fn from_str(text: &str) -> Result<Self, UnitError> {
+                text.parse::<Grams>()?.try_into()
+            }
+        }
+    )*};
 }
 
-impl FromStr for BagWeight {
-    type Err = UnitError;
-    fn from_str(text: &str) -> Result<Self, UnitError> {
-        text.parse::<Grams>()?.try_into()
-    }
+weights! {
+    /// Gross weight of one bag, 1 g to 1,000 kg.
+    BagWeight, 1_000_000, "a bag weighs 1 g to 1,000 kg";
+    /// Weight of a lot, or of a vehicle, full or empty: 1 g to 100,000 kg.
+    LotWeight, 100_000_000, "a lot or vehicle weighs 1 g to 100,000 kg";
 }
 
 #[cfg(test)]
@@ -123,9 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bag_weighs_one_gram_to_a_tonne() {
+    fn a_bag_weighs_one_gram_to_a_tonne_and_a_lot_a_hundred_times_as_much() {
         for (grams, fits) in [(0, false), (1, true), (1_000_000, true), (1_000_001, false), (-1, false)] {
             assert_eq!(BagWeight::try_from(Grams(grams)).is_ok(), fits, "{grams}");
+        }
+        for (grams, fits) in [(0, false), (1, true), (100_000_000, true), (100_000_001, false), (-1, false)] {
+            assert_eq!(LotWeight::try_from(Grams(grams)).is_ok(), fits, "{grams}");
         }
     }
 

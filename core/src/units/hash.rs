@@ -51,4 +51,6 @@ hashes! {
     ChainHash
     /// Hash of a parcel's bytes.
     ParcelId
+    /// Hash of a photo's bytes, by which records refer to it.
+    PhotoHash
 }

@@ -1,6 +1,26 @@
 use minicbor::{Decode, Encode};
 
-use super::UnitError;
+use super::{UnitError, named};
+
+named! {
+    /// Source of a location.
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    pub LocationProvider, "a location provider" {
+        /// Satellites, such as those of GPS.
+        #[n(0)]
+        Satellite = "satellite",
+        /// Networks nearby, of mobile telephony or Wi-Fi.
+        #[n(1)]
+        Network = "network",
+        /// Several sources, combined by the phone.
+        #[n(2)]
+        Fused = "fused",
+        /// A person, who showed the place on a map.
+        #[n(3)]
+        Person = "person",
+    }
+}
 
 /// Location of a phone, as its receiver reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -18,6 +38,17 @@ pub struct Location {
     /// Age of the fix when it was recorded, in milliseconds.
     #[n(3)]
     pub age_ms: u32,
+    /// Source of the location; `None` if the phone does not say.
+    #[n(4)]
+    pub provider: Option<LocationProvider>,
+    /// Whether the phone says that an app made the location up.
+    #[cbor(n(5), skip_if = "is_false")]
+    pub is_mock: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the derived encoder calls")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Location {

@@ -21,15 +21,17 @@ mod stored;
 mod time;
 mod value;
 
-pub use code::{BagType, CentreCode, CommodityCode, CountryCode, FactorCode, GradeCode, LorryPlate, SeasonCode};
+pub use code::{
+    BagType, CentreCode, CommodityCode, CountryCode, FactorCode, GradeCode, InstrumentCode, LorryPlate, SeasonCode,
+};
 pub use enrol_code::EnrolCode;
-pub use grams::{BagWeight, Grams};
-pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId};
+pub use grams::{BagWeight, Grams, LotWeight};
+pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId, PhotoHash};
 pub use id::{
     ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId,
     UserId, derived,
 };
-pub use location::Location;
+pub use location::{Location, LocationProvider};
 pub use money::{BasisPoints, Money, PricePerTonne};
 pub(crate) use named::named;
 pub use number::{DeviceCode, ReceiptNumber};

@@ -9,7 +9,8 @@ use minicbor::{Decode, Decoder, decode};
 
 use super::{
     BagType, BagWeight, BasisPoints, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeviceCode, FactorCode,
-    FromValue, GradeCode, Grams, LorryPlate, Money, Percent, PricePerTonne, SeasonCode, Timestamp, ToValue, Value,
+    FromValue, GradeCode, Grams, InstrumentCode, LorryPlate, LotWeight, Money, Percent, PricePerTonne, SeasonCode,
+    Timestamp, ToValue, Value,
 };
 
 /// Implements [`ToValue`] and [`FromValue`] for units.
@@ -30,7 +31,7 @@ macro_rules! stored {
     )*};
 }
 
-stored!([CentreCode CommodityCode FactorCode GradeCode LorryPlate SeasonCode]
+stored!([CentreCode CommodityCode FactorCode GradeCode InstrumentCode LorryPlate SeasonCode]
     as |code| Value::text(code.as_str()), |value| as_printed(&value));
 stored!([Grams Timestamp]
     as |unit| Value::Int(unit.0), |value| value.as_int().map(Self));
@@ -62,7 +63,7 @@ macro_rules! decoded_within_bounds {
     )*};
 }
 
-decoded_within_bounds!(BagType: u8, BagWeight: Grams, BasisPoints: i64, Money: i64, Percent: i64, PricePerTonne: i64);
+decoded_within_bounds!(BagType: u8, BagWeight: Grams, BasisPoints: i64, LotWeight: Grams, Money: i64, Percent: i64, PricePerTonne: i64);
 
 /// Implements [`minicbor::Encode`] and [`Decode`] for a type that is text in CBOR.
 macro_rules! text_in_cbor {

@@ -5,10 +5,14 @@
 mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
+mod possible_duplicate;
 mod replaced_twice;
 mod weight;
 
-use farmtally_core::decisions::ReviewCode;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use farmtally_core::decisions::{ReviewCode, RuleSet};
 use farmtally_core::records::{self, AnyRecord, Load, Record, RecordKind};
 use farmtally_core::scope::Scope;
 use farmtally_core::store;
@@ -33,12 +37,33 @@ pub(crate) struct Finding {
 /// Returns the reviews that these records call for, including those already raised.
 pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
-    for find in
-        [farmer_look_alike::find, late_delivery::find, load_contention::find, replaced_twice::find, weight::find]
-    {
+    let finds = [
+        farmer_look_alike::find,
+        late_delivery::find,
+        load_contention::find,
+        possible_duplicate::find,
+        replaced_twice::find,
+        weight::find,
+    ];
+    for find in finds {
         findings.extend(find(db, touched)?);
     }
     Ok(findings)
+}
+
+/// Rule sets of records, each read once.
+#[derive(Default)]
+struct RuleSets(BTreeMap<u32, Option<RuleSet>>);
+
+impl RuleSets {
+    /// Returns a rule set; `None` if this server does not have it.
+    fn get(&mut self, db: &mut WriteTransaction<'_>, number: u32) -> Result<Option<&RuleSet>, Error> {
+        let rules = match self.0.entry(number) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(store::decisions::latest(db.reader(), &number.to_string())?),
+        };
+        Ok(rules.as_ref())
+    }
 }
 
 /// Reads these loads, as far as they are stored.

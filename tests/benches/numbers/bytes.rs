@@ -5,6 +5,7 @@ use farmtally_core::client::DeliveryView;
 use farmtally_core::codec::encode;
 use farmtally_core::protocol::bundle::Bundle;
 use farmtally_core::protocol::message::{self, SyncRequest};
+use farmtally_core::records::Measured;
 use serde_json::{Value, json};
 
 use crate::floor;
@@ -119,7 +120,7 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
             "recorded_at_ms": row[0],
             "receipt": row[1],
             "farmer_id": text(view.farmer_id.map(|id| id.to_string())),
-            "moisture": view.readings.iter().map(|it| it.hundredths()).collect::<Vec<_>>(),
+            "moisture": view.readings.iter().map(|it| moisture_of(&it.measured)).collect::<Vec<_>>(),
             "location": [location.latitude_e7, location.longitude_e7],
             "accuracy_cm": location.accuracy_cm,
             "age_ms": location.age_ms,
@@ -132,6 +133,11 @@ pub(crate) fn json_lines(phone: &Phone, bags: Bags) -> String {
         lines.push('\n');
     }
     lines
+}
+
+fn moisture_of(measured: &Measured) -> i32 {
+    let Measured::Moisture(moisture) = measured else { panic!("only moisture is read") };
+    moisture.hundredths()
 }
 
 fn bag_objects(view: &DeliveryView) -> Value {

@@ -14,12 +14,10 @@ use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
-use farmtally_core::units::{
-    BagType, DeliveryId, FarmerId, Grams, LoadId, Location, OrganisationId, Percent, Timestamp,
-};
+use farmtally_core::units::{BagType, DeliveryId, FarmerId, Grams, LoadId, Location, OrganisationId, Timestamp};
 use farmtally_sync_server::storage::Storage;
 use farmtally_sync_server::{ReferenceFile, Server};
-use farmtally_tests::SeededEntropy;
+use farmtally_tests::{SeededEntropy, moisture};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
@@ -382,6 +380,8 @@ impl Phone {
             gross: Grams(self.rng.random_range(400..=700) * 100).try_into().expect("a bag"),
             bag_type: BagType::try_from(u8::from(self.rng.random_ratio(1, 20))).expect("a bag type"),
             source: Some(if self.rng.random_ratio(1, 20) { BagSource::Manual } else { BagSource::Scale }),
+            grade: None,
+            scale: None,
         }
     }
 
@@ -394,9 +394,10 @@ impl Phone {
             longitude_e7: 781_290_000 + self.noise(405.0),
             accuracy_cm: self.rng.random_range(300..2_300),
             age_ms: self.rng.random_range(0..8_000),
+            provider: None,
+            is_mock: false,
         };
-        let reading = Percent::try_from(i64::from(hundredths)).expect("a percentage");
-        [DraftEdit::AddReading(reading), DraftEdit::SetLocation(location)]
+        [DraftEdit::AddReading(moisture(i64::from(hundredths))), DraftEdit::SetLocation(location)]
     }
 
     /// A roughly normal random number with this standard deviation.

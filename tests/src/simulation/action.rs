@@ -7,12 +7,11 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, LoadEdit, OpenLoad, StartDraft};
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
-use farmtally_core::records::BagSource;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::units::{BagType, DeliveryId, Grams, LoadId};
+use farmtally_core::units::{DeliveryId, LoadId};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -23,7 +22,7 @@ use super::oracle::{ActMatcher, FactKind};
 use super::server::NetworkFault;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
-use crate::{Forger, bag, reason};
+use crate::{Forger, bag, forgotten_bag, reason};
 
 /// One kind of step.
 pub struct Action {
@@ -207,10 +206,8 @@ fn adds_bag(world: &mut World, who: usize) {
 pub(super) fn adds_bag_to(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     let grams = world.unique_numbers(1)[0];
-    let gross = Grams(grams).try_into().expect("a bag");
-    let edit = DeliveryEdit::AddBag { gross, bag_type: BagType::default(), source: Some(BagSource::Manual) };
     world.expect_durable(who, FactKind::BagAdded { delivery, grams }, |client| {
-        client.amend_delivery(view.basis, &reason("bag_forgotten"), &[edit])
+        client.amend_delivery(view.basis, &reason("bag_forgotten"), &[forgotten_bag(grams)])
     });
 }
 

@@ -1,15 +1,19 @@
-use farmtally_core::client::{BagView, Basis, DeliveryView, Lifecycle, SyncState};
+use farmtally_core::client::{BagView, Basis, DeliveryView, Lifecycle, LotView, ReadingView, SyncState};
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::{Act, BagSource, Conflict};
-use farmtally_core::rules::{Calculation, GradeWeight, LineKind, Totals, WeightLine};
+use farmtally_core::records::delivery::{Print, PrintMedium, Signature};
+use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, Point, Stamp, Stroke};
+use farmtally_core::rules::{ActionCode, GradeWeight, Totals};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::DeliveryRow;
 use farmtally_core::units::{
     BagType, BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FactorCode, FarmerId, GradeCode, Grams,
-    LoadId, Location, Percent, ReceiptNumber, SeasonCode, Timestamp, UserId,
+    InstrumentCode, LoadId, Location, LocationProvider, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp,
+    UserId,
 };
 
 type Bag = BagView;
+type Lot = LotView;
+type Reading = ReadingView;
 type WeightSource = BagSource;
 
 /// State of a delivery.
@@ -36,6 +40,19 @@ pub enum WeightSource {
     Voice,
 }
 
+/// Source of a location.
+#[uniffi::remote(Enum)]
+pub enum LocationProvider {
+    /// Satellites, such as those of GPS
+    Satellite,
+    /// Networks nearby, of mobile telephony or Wi-Fi
+    Network,
+    /// Several sources, combined by the phone
+    Fused,
+    /// A person, who showed the place on a map
+    Person,
+}
+
 /// Where a phone was, as reported by its receiver.
 #[uniffi::remote(Record)]
 pub struct Location {
@@ -47,6 +64,101 @@ pub struct Location {
     pub accuracy_cm: u32,
     /// Age of the fix in milliseconds
     pub age_ms: u32,
+    /// Source of the location; null if the phone does not say
+    #[uniffi(default = None)]
+    pub provider: Option<LocationProvider>,
+    /// Whether the phone says that an app made the location up
+    #[uniffi(default = false)]
+    pub is_mock: bool,
+}
+
+/// Number of bags in lots and vehicles, of one type and grade.
+#[uniffi::remote(Record)]
+pub struct BagCount {
+    /// Number of the bag type
+    pub bag_type: BagType,
+    /// Grade of the produce in them; null for none
+    pub grade: Option<GradeCode>,
+    /// Number of bags, at most 100,000; 0 for loose produce
+    pub count: u32,
+}
+
+/// What was read, with its value.
+#[uniffi::remote(Enum)]
+pub enum Measured {
+    /// Moisture
+    Moisture(
+        /// Percent with up to two decimals, such as 14.5
+        #[uniffi(name = "moisture")]
+        Percent,
+    ),
+    /// A quality factor
+    Factor {
+        /// Code of the factor in the rule set
+        factor: FactorCode,
+        /// Value in the factor's unit
+        value: u32,
+    },
+}
+
+/// A point of a stroke, in steps from the top left corner of a field of 1,024 steps in width and height.
+#[uniffi::remote(Record)]
+pub struct Point {
+    /// Steps to the right, 0 to 1,023
+    pub x: u32,
+    /// Steps down, 0 to 1,023
+    pub y: u32,
+}
+
+/// A line drawn without lifting the finger.
+#[uniffi::remote(Record)]
+pub struct Stroke {
+    /// Points in the order in which they were drawn
+    pub points: Vec<Point>,
+}
+
+/// A person's mark.
+#[uniffi::remote(Enum)]
+pub enum Mark {
+    /// A signature that was drawn on the screen
+    Drawn {
+        /// Its strokes, at most 2,048 bytes when packed: some 600 points
+        strokes: Vec<Stroke>,
+    },
+    /// A thumb mark on paper
+    Thumb {
+        /// SHA-256 of a photo of it
+        photo: PhotoHash,
+    },
+}
+
+/// Signature or thumb mark under a delivery.
+#[uniffi::remote(Record)]
+pub struct Signature {
+    /// Person who held the phone, device and time
+    pub stamp: Stamp,
+    /// The mark
+    pub mark: Mark,
+}
+
+/// Where a receipt was printed or sent.
+#[uniffi::remote(Enum)]
+pub enum PrintMedium {
+    /// On paper
+    Paper,
+    /// As a text message
+    Message,
+    /// As a file, such as a PDF
+    File,
+}
+
+/// A print of a receipt.
+#[uniffi::remote(Record)]
+pub struct Print {
+    /// Author, device and time
+    pub stamp: Stamp,
+    /// Where it was printed or sent
+    pub medium: PrintMedium,
 }
 
 /// A bag of a delivery.
@@ -60,140 +172,64 @@ pub struct Bag {
     pub gross_g: Grams,
     /// Number of the bag type, which decides the tare
     pub bag_type: BagType,
+    /// Grade of the produce in it; null for none
+    pub grade: Option<GradeCode>,
     /// How the weight was entered
     pub source: WeightSource,
+    /// Code of the scale; null if not known
+    pub scale: Option<InstrumentCode>,
+    /// User who weighed it
+    pub user_id: UserId,
     /// When it was weighed, to the second once it is recorded
     pub weighed_at: Timestamp,
     /// Voids of this bag itself; without any it counts, unless the delivery is voided
     pub voids: Vec<Act>,
 }
 
-/// Totals of bags, without voided ones; sums of printed lines.
+/// A lot or vehicle of a delivery: bags or loose produce that were weighed together.
 #[uniffi::remote(Record)]
-pub struct Totals {
-    /// Number of bags
-    pub bags: u32,
-    /// Gross weight in grams, with the bags
+pub struct Lot {
+    /// Identifies the lot in VoidLot
+    pub lot_id: String,
+    /// Number among the bags and lots of the delivery
+    pub number: u32,
+    /// Weight in grams, with the bags, and with the vehicle if there is one
     pub gross_g: Grams,
-    /// Weight of the empty bags in grams; 0 for a bag type without a rule
-    pub tare_g: Grams,
-    /// Deduction for quality in grams
-    pub quality_g: Grams,
-    /// Deduction for moisture in grams, with the loss in drying and handling
-    pub moisture_g: Grams,
-    /// Customary allowance in grams
-    pub allowance_g: Grams,
-    /// Gross less all deductions in grams, never below 0
-    pub net_g: Grams,
-    /// Number of these bags whose type the rule set does not name: their tare is not known, and not part of the tare
-    pub bags_of_unknown_type: u32,
-    /// Whether the deductions of a grade use up all that was weighed of it
-    pub deductions_exceed_weight: bool,
-}
-
-/// What a printed line of a weight is for.
-#[uniffi::remote(Enum)]
-pub enum LineKind {
-    /// Weight with the bags
-    Gross,
-    /// Weight of the empty bags of one type
-    Tare,
-    /// Deduction for quality
-    Quality,
-    /// Deduction for moisture
-    Moisture,
-    /// Loss in drying and handling
-    HandlingLoss,
-    /// What the quality deductions are above their limit, given back
-    QualityCap,
-    /// Customary allowance
-    Allowance,
-    /// What all deductions are above the weight, given back
-    Excess,
-}
-
-/// How the amount of a line was computed; the formulas are in docs/arithmetic.md.
-#[uniffi::remote(Enum)]
-pub enum Calculation {
-    /// The sum of what was weighed
-    Weighed,
-    /// A weight that a person decided
-    Decided,
-    /// The difference to a limit
-    ToLimit,
-    /// A weight for each bag
-    PerBag {
-        /// Number of bags
-        bags: u32,
-        /// Weight for one bag in grams
-        each_g: Grams,
-    },
-    /// A share of a weight
-    Share {
-        /// The weight in grams
-        of_g: Grams,
-        /// The share in percent
-        share: Percent,
-    },
-    /// A weight for each bag and point
-    PerBagAndPoint {
-        /// Number of bags
-        bags: u32,
-        /// Weight for one bag and point in grams
-        each_g: Grams,
-        /// Points in hundredths of one
-        points_hundredths: i64,
-    },
-    /// A share of a weight for each point
-    SharePerPoint {
-        /// The weight in grams
-        of_g: Grams,
-        /// Share for one point in percent
-        share: Percent,
-        /// Points in hundredths of one
-        points_hundredths: i64,
-    },
-    /// What a weight loses when it dries to the target
-    WaterShrink {
-        /// The weight in grams
-        of_g: Grams,
-        /// Target moisture in percent
-        target: Percent,
-        /// Points above it in hundredths of one
-        points_hundredths: i64,
-    },
-}
-
-/// A printed line of a weight.
-#[uniffi::remote(Record)]
-pub struct WeightLine {
-    /// What it is for
-    pub kind: LineKind,
-    /// Grade that it belongs to; null for produce without a grade
+    /// Weight of the empty vehicle in grams; null if it was not weighed on one
+    pub vehicle_g: Option<Grams>,
+    /// Grade of the produce; null for none
     pub grade: Option<GradeCode>,
-    /// Quality factor, for a line of quality that has one
-    pub factor: Option<FactorCode>,
-    /// Bag type, for a line of tare
-    pub bag_type: Option<BagType>,
-    /// How the amount was computed
-    pub calculation: Calculation,
-    /// The amount in grams; a deduction is negative
-    pub amount_g: Grams,
+    /// How the weight was entered
+    pub source: WeightSource,
+    /// Code of the scale or weighbridge; null if not known
+    pub scale: Option<InstrumentCode>,
+    /// User who weighed it
+    pub user_id: UserId,
+    /// When it was weighed
+    pub weighed_at: Timestamp,
+    /// Voids of this lot itself; without any it counts, unless the delivery is voided
+    pub voids: Vec<Act>,
 }
 
-/// The weight of the produce of one grade.
+/// A reading of moisture or of a quality factor.
 #[uniffi::remote(Record)]
-pub struct GradeWeight {
-    /// The grade; null for produce without one
+pub struct Reading {
+    /// Identifies the reading in VoidReading; in a draft, its place from 1
+    pub reading_id: String,
+    /// What was read, with its value
+    pub measured: Measured,
+    /// Grade whose produce was read; null if it counts for each grade that has no reading of its own
     pub grade: Option<GradeCode>,
-    /// The moisture that counts in percent; null without a reading
-    pub moisture: Option<Percent>,
-    /// Place of the price bracket of that moisture, from 1; null if prices do not depend on it
-    pub price_bracket: Option<u32>,
-    /// Totals of the lines
-    pub totals: Totals,
-    /// Printed lines in their order
-    pub lines: Vec<WeightLine>,
+    /// Code of the meter; null if not known
+    pub meter: Option<InstrumentCode>,
+    /// SHA-256 of a photo of it; null for none
+    pub photo: Option<PhotoHash>,
+    /// User who read it
+    pub user_id: UserId,
+    /// When it was recorded; null in a draft
+    pub recorded_at: Option<Timestamp>,
+    /// Voids of this reading; without any it counts
+    pub voids: Vec<Act>,
 }
 
 /// A delivery as a screen shows it.
@@ -205,6 +241,8 @@ pub struct DeliveryView {
     pub basis: Basis,
     /// Whether it is a draft, recorded or voided
     pub lifecycle: Lifecycle,
+    /// What the current user may do with it now
+    pub actions: Vec<ActionCode>,
     /// How far it is on its way to the server's log; a draft is unsent
     pub sync: SyncState,
     /// Receipt number; null for a draft
@@ -217,6 +255,10 @@ pub struct DeliveryView {
     pub commodity: CommodityCode,
     /// Day for which it counts
     pub business_date: BusinessDate,
+    /// Author, device and time of recording; null for a draft
+    pub recorded: Option<Stamp>,
+    /// Users who weighed it, in the order in which they began; the last one weighs the draft, or recorded the delivery
+    pub users: Vec<UserId>,
     /// Farmer; null only in a draft
     pub farmer_id: Option<FarmerId>,
     /// Load it is on; null if it is on no load
@@ -225,13 +267,27 @@ pub struct DeliveryView {
     pub declared_bags: Option<u32>,
     /// All bags, with those that are voided
     pub bags: Vec<Bag>,
-    /// Moisture readings in percent; the rule set says which one counts
-    pub readings: Vec<Percent>,
+    /// All lots and vehicles, with those that are voided
+    pub lots: Vec<Lot>,
+    /// Bags that were counted in the lots and vehicles
+    pub bag_counts: Vec<BagCount>,
+    /// Readings, with those that are voided; the rule set says which of several counts
+    pub readings: Vec<Reading>,
     /// Where the phone was; null if not known
     pub location: Option<Location>,
+    /// Whether the farmer brought a second heap, so that it is not another record of the first one
+    pub is_second_heap: bool,
+    /// Whether it has a signature or thumb mark, also as a draft
+    pub is_signed: bool,
+    /// Signatures and thumb marks under a recorded delivery, oldest first
+    pub signatures: Vec<Signature>,
+    /// Prints of the receipt, oldest first; the first one is the receipt, the others are copies
+    pub prints: Vec<Print>,
     /// The voided or rejected delivery that this one replaces; null for none
     pub replaces: Option<DeliveryId>,
-    /// Totals of the bags that are not voided, even if the delivery is and counts in no total
+    /// Deliveries on this phone that replace it and are not voided
+    pub replaced_by: Vec<DeliveryId>,
+    /// Totals of the weights that are not voided, even if the delivery is and counts in no total
     pub totals: Totals,
     /// The same for each grade, with the printed lines; produce without a grade is first
     pub grades: Vec<GradeWeight>,

@@ -14,6 +14,7 @@ mod reference;
 mod session;
 mod sync;
 mod today;
+mod weight;
 
 pub(crate) use delivery::DeliveryPage;
 pub(crate) use inbox::InboxPage;

@@ -11,6 +11,8 @@ pub struct Today {
     pub sum: Sum,
     /// Drafts that the user may see, of all days and centres
     pub drafts: Vec<DeliveryView>,
+    /// Drafts that were discarded on this phone since it was first enrolled
+    pub discarded_drafts: u32,
     /// Loads that were opened at the centre on this day
     pub loads: Vec<LoadRow>,
     /// Sync status of the phone, for all days and centres

@@ -29,9 +29,10 @@ CREATE TABLE counters (
     phone_time_ms INTEGER NOT NULL,            -- phone's time then; 0 before the first contact
     boot_ms     INTEGER NOT NULL,              -- boot clock then
     boot_id     BLOB NOT NULL,                 -- the boot that it belongs to
-    seen_at_ms  INTEGER NOT NULL               -- wall clock then
+    seen_at_ms  INTEGER NOT NULL,              -- wall clock then
+    discards    INTEGER NOT NULL               -- number of drafts that people discarded
 ) STRICT;
-INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, zeroblob(16), 0);
+INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, zeroblob(16), 0, 0);
 
 CREATE TABLE drafts (
     delivery_id BLOB NOT NULL PRIMARY KEY,

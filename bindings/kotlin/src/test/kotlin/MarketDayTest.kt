@@ -150,7 +150,7 @@ class MarketDayTest {
         var delivery = client.startDraft(start)
         for (weight in listOf("20.5", "21500 g", "5"))
             delivery = client.editDraft(delivery.basis, listOf(DraftEdit.AddBag(weight)))
-        val more = listOf(DraftEdit.AddReading("14.5"), DraftEdit.SetDeclaredBags(3u))
+        val more = listOf(DraftEdit.AddReading(ReadingInput.Moisture("14.5")), DraftEdit.SetDeclaredBags(3u))
         delivery = client.editDraft(delivery.basis, more)
         delivery = try {
             client.recordDelivery(delivery.basis)
@@ -173,7 +173,7 @@ class MarketDayTest {
         val bags = listOf(1u to Grams(20_500), 2u to Grams(21_500), 3u to Grams(5_000))
         assertEquals(bags, delivery.bags.map { it.number to it.grossG })
         assertTrue(delivery.bags.all { it.weighedAt in opened..Instant.now().plusSeconds(60) })
-        assertEquals(listOf("14.50") to 3u, delivery.readings to delivery.declaredBags)
+        assertEquals(listOf(Measured.Moisture("14.50")) to 3u, delivery.readings.map { it.measured } to delivery.declaredBags)
         val device = checkNotNull(client.session()).deviceCode
         assertTrue(device.value in checkNotNull(delivery.receiptNumber).value, "${delivery.receiptNumber} of $device")
         assertEquals(delivery, client.delivery(delivery.deliveryId))
@@ -388,9 +388,9 @@ class MarketDayTest {
             "load_id" to { client.deliveries(DeliveryQuery(loadId = badLoad)) },
             "delivery_id" to { client.startDraft(start.copy(replaces = DeliveryId(bad))) },
             "bag_id" to { amend(DeliveryEdit.VoidBag(bad, MISTYPED)) },
-            "number" to { edit(DraftEdit.RemoveBag(7u)) },
+            "number" to { edit(DraftEdit.Remove(7u)) },
             "bag_type" to { edit(DraftEdit.AddBag("20", bagType = 16u)) },
-            "moisture" to { edit(DraftEdit.AddReading("100.5")) },
+            "moisture" to { edit(DraftEdit.AddReading(ReadingInput.Moisture("100.5"))) },
             "edits" to { client.amendDelivery(recorded.basis, MISTYPED, listOf()) },
             "change" to { client.resolve(recorded.basis, Choice.Keep("load", ChangeHash(bad))) },
             "accept" to { client.recordDelivery(draft.basis, listOf(Check(bad))) },

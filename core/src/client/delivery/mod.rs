@@ -1,0 +1,169 @@
+//! Deliveries: recording, amending, voiding, correcting the farmer, and what is added later.
+
+mod change;
+mod later;
+mod view;
+
+use std::sync::PoisonError;
+
+pub use change::{DeliveryEdit, ReadingInput};
+pub(super) use change::{checked, require_action, require_few_readings, require_grade, require_readable, too_many};
+pub(super) use later::stored_mark;
+pub use view::{BagView, DeliveryView, Lifecycle, LotView, ReadingView};
+use view::{Surroundings, load_state};
+
+use super::action::Action;
+use super::draft::find_draft;
+use super::load::check_load;
+use super::{Basis, FieldClient, not_found, require_current, require_visible};
+use crate::Error;
+use crate::decisions::{RuleSet, Windows};
+use crate::permission::Capability;
+use crate::records::delivery::DeliverySnapshot;
+use crate::records::draft::Draft;
+use crate::records::{AnyRecord, Delivery, Kind, Merged, encode};
+use crate::rules::{ActionCode, Check, Heap, check_delivery, check_draft};
+use crate::scope::Scope;
+use crate::store::heaps::{self, Weighed};
+use crate::store::outbox::{self, SyncState};
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
+use crate::store::{drafts, seam};
+use crate::units::DeliveryId;
+
+impl FieldClient {
+    /// Records a draft: it counts, is sent, and can only be amended or voided. Its author is the current user, who must be the one who
+    /// weighs. Another tap, which repeats the call with the same basis, returns the recorded delivery.
+    ///
+    /// # Errors
+    /// [`Error::Confirm`] with the checks that are not in `accept` yet: ask the person, add them, and repeat the call. [`Error::Invalid`]
+    /// without farmer, weight, rules, or number of bags in lots if the rules need it; [`Error::Stale`], [`Error::NotFound`],
+    /// [`Error::Refused`], [`Error::Unauthorized`].
+    pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
+        let author = self.author()?;
+        author.require(Capability::RecordDelivery)?;
+        let id = DeliveryId::from(basis.document_id);
+        self.act(&author, |action| {
+            let Some((version, draft)) = find_draft(action.db, &author, id)? else {
+                let found = require_visible::<Delivery>(action.db, &author, id, "draft")?;
+                if *self.last_recorded.lock().unwrap_or_else(PoisonError::into_inner) != Some(basis) {
+                    return Err(Error::Stale);
+                }
+                return self.stored_view(action.db, &author, found.version(), found.record);
+            };
+            require_current(basis, id, version.to_be_bytes())?;
+            check_draft(ActionCode::Record, draft.user_id == author.grant.user_id, author.grant.role)
+                .map_err(|refused| Error::not_allowed(refused.to_string()))?;
+            let view = self.record(action, id, draft, accept)?;
+            drafts::remove(action.db, id)?;
+            // Not after the commit, because another tap may come before that. If the commit fails, the draft is still there.
+            *self.last_recorded.lock().unwrap_or_else(PoisonError::into_inner) = Some(basis);
+            Ok(view)
+        })
+    }
+
+    /// Creates the delivery of a draft, with a receipt number.
+    fn record(
+        &self,
+        action: &mut Action<'_>,
+        id: DeliveryId,
+        draft: Draft,
+        accept: &[Check],
+    ) -> Result<DeliveryView, Error> {
+        let author = action.author;
+        author.require_centre(&draft.centre)?;
+        let farmer_id = draft.farmer_id.ok_or_else(|| Error::invalid("farmer_id", "choose the farmer"))?;
+        if draft.bags.is_empty() && draft.lots.is_empty() {
+            return Err(Error::invalid("bags", "weigh at least one bag or lot"));
+        }
+        let rules = author.reference.rules_on(&draft.commodity, draft.business_date);
+        let rules =
+            rules.ok_or_else(|| Error::invalid("commodity", "no rules are valid for it on this day: sync first"))?;
+        if !draft.lots.is_empty() && draft.bag_counts.is_empty() && rules.needs_bag_counts() {
+            return Err(Error::invalid("bag_counts", "count the bags in the lots; loose produce has 0"));
+        }
+        Self::confirm(self.checks_of(action, &draft, rules)?, accept)?;
+
+        let receipt_sequence = draft.receipt_sequence.unwrap_or(action.counters.receipts + 1);
+        action.counters.receipts = receipt_sequence.max(action.counters.receipts);
+        let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
+        let snapshot = DeliverySnapshot::new(draft, action.stamp, farmer_id, rules.number, receipt_sequence);
+        let merged = action.create(Kind::of::<Delivery>(), id.into(), &scope, encode(&snapshot))?;
+        let (version, delivery) = (merged.version(), delivery_of(merged)?);
+        // A new record is not sent yet, and nothing can name it.
+        let surroundings = Surroundings {
+            sync: SyncState::Unsent,
+            reviews: Vec::new(),
+            replaced_by: Vec::new(),
+            load: load_state(action.db, &delivery)?,
+        };
+        self.delivery_view(author, version, delivery, surroundings)
+    }
+
+    fn checks_of(&self, action: &Action<'_>, draft: &Draft, rules: &RuleSet) -> Result<Vec<Check>, Error> {
+        let mut checks = check_delivery(draft, rules, self.date());
+        if action.stamp.clock_suspect {
+            checks.push(Check::ClockInDoubt);
+        }
+        if let Some(load) = draft.load_id {
+            checks.extend(check_load(action.db, &action.author.reference, load, draft.gross())?);
+        }
+        if may_be_recorded_already(action, draft, rules.windows)? {
+            checks.push(Check::PossibleDuplicate);
+        }
+        Ok(checks)
+    }
+
+    /// Returns a draft or a recorded delivery, voided or not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
+    pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryView, Error> {
+        let author = self.author()?;
+        self.store.read(|db| {
+            if let Some((version, draft)) = find_draft(db, &author, id)? {
+                return self.draft_view(&author, id, version, &draft);
+            }
+            let found = require_visible::<Delivery>(db, &author, id, "delivery")?;
+            let version = found.version();
+            self.stored_view(db, &author, version, found.record)
+        })
+    }
+
+    /// Returns recorded deliveries of the granted centres, voided ones too, the last to arrive here first. Ignores `filter.within`.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
+    pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
+        let filter = DeliveryFilter { within: Some(self.author()?.season_scopes()), ..filter.clone() };
+        Ok(self.store.read(|db| {
+            let rows = rows::deliveries(&mut seam(db), &filter, limit)?.into_iter();
+            rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
+                .collect::<Result<_, _>>()
+        })?)
+    }
+
+    /// Fails with the checks that are not in `accept`, if any.
+    pub(super) fn confirm(mut checks: Vec<Check>, accept: &[Check]) -> Result<(), Error> {
+        checks.retain(|check| !accept.contains(check));
+        if checks.is_empty() { Ok(()) } else { Err(Error::Confirm { checks }) }
+    }
+}
+
+/// Returns whether the farmer has another delivery on this phone that may be the same heap, recorded twice.
+fn may_be_recorded_already(action: &Action<'_>, draft: &Draft, windows: Windows) -> Result<bool, Error> {
+    let Some(farmer_id) = draft.farmer_id.filter(|_| !draft.is_second_heap) else { return Ok(false) };
+    let weighed = Weighed {
+        delivery_id: None,
+        farmer_id,
+        business_date: draft.business_date,
+        recorded_at: action.stamp.written_at(),
+        minutes: windows.duplicate_minutes,
+        replaces: draft.replaces,
+        heap: Heap::from(draft),
+    };
+    Ok(heaps::find(&mut seam(action.db), &[weighed])?.iter().any(Option::is_some))
+}
+
+fn delivery_of(merged: Merged) -> Result<Delivery, Error> {
+    merged.record.and_then(<dyn AnyRecord>::downcast).ok_or_else(|| not_found("delivery"))
+}
