@@ -1,4 +1,4 @@
-//! Records of field staff: one flat Automerge document for each delivery, load, farmer, contact and note.
+//! Records of field staff: one flat Automerge document for each delivery, load, farmer, contact, and simple record such as a note.
 //!
 //! Owns the document shapes, the values that commands write, and the projections. Does not store, send or decide. Invariants: a record
 //! depends only on its document's set of changes, never on their order; nothing is deleted, or overwritten by somebody who had not seen it.
@@ -14,6 +14,7 @@ mod kind;
 pub mod load;
 mod note;
 mod shape;
+pub mod simple;
 mod stamp;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Ta
 pub use load::Load;
 pub use note::Note;
 pub use shape::{Class, KeyRule, Shape};
+pub use simple::{Simple, SimpleKind};
 pub use stamp::{Conflict, ConflictValue, Stamp};
 
 use crate::codec;

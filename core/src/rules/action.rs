@@ -1,8 +1,9 @@
 //! Actions: what a person may do with a record now, by its state and their role. Commands and the lists that views show ask the same rule.
 
 use crate::permission::{Capability, Denied, Role, Target};
-use crate::records::Load;
 use crate::records::load::LoadState;
+use crate::records::simple::{SimpleState, SimpleStep};
+use crate::records::{Load, Simple, SimpleKind};
 use crate::units::named;
 
 named! {
@@ -30,6 +31,8 @@ named! {
         Arrive = "arrive",
         /// Take a load over at its destination.
         Receive = "receive",
+        /// Withdraw a simple record.
+        Withdraw = "withdraw",
     }
 }
 
@@ -42,6 +45,12 @@ pub enum Refusal {
     /// The load's state does not permit it.
     #[error("the load is {0}")]
     LoadState(LoadState),
+    /// The state of a simple record does not permit it.
+    #[error("the record is {0}")]
+    State(SimpleState),
+    /// The kind of record does not have it.
+    #[error("there is no such action on this record")]
+    NotOfKind,
     /// The load still has deliveries.
     #[error("the load has deliveries: take them off first")]
     HasDeliveries,
@@ -82,6 +91,7 @@ impl LoadAtHand<'_> {
             ActionCode::Divert => (Capability::OpenLoad, &[Dispatched]),
             ActionCode::Arrive => (Capability::DriveLoad, &[Open, Closing, Dispatched]),
             ActionCode::Receive => (Capability::ReceiveLoad, &[Dispatched, Arrived]),
+            ActionCode::Withdraw => return Err(Refusal::NotOfKind),
         };
         role.check(capability, Target::New)?;
         let state = self.load.state();
@@ -94,4 +104,33 @@ impl LoadAtHand<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the action under which a view offers a step of a simple record.
+pub fn action_of(step: SimpleStep) -> ActionCode {
+    match step {
+        SimpleStep::Withdrawn => ActionCode::Withdraw,
+    }
+}
+
+/// Checks a step of a simple record, which another person may have recorded.
+///
+/// # Errors
+/// [`Refusal`] if kind, role or state do not permit it.
+pub fn check_step<C: SimpleKind>(record: &Simple<C>, step: SimpleStep, role: Role) -> Result<(), Refusal> {
+    if !C::STEPS.contains(&step) {
+        return Err(Refusal::NotOfKind);
+    }
+    role.check(C::CAPABILITY, Target::Others)?;
+    let states: &[SimpleState] = match step {
+        SimpleStep::Withdrawn => &[SimpleState::Open],
+    };
+    let state = record.state();
+    if states.contains(&state) { Ok(()) } else { Err(Refusal::State(state)) }
+}
+
+/// Returns the actions that the state of a simple record and the role permit.
+pub fn simple_actions<C: SimpleKind>(record: &Simple<C>, role: Role) -> Vec<ActionCode> {
+    let is_permitted = |step: &SimpleStep| check_step(record, *step, role).is_ok();
+    SimpleStep::ALL.into_iter().filter(is_permitted).map(action_of).collect()
 }

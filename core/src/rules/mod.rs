@@ -28,7 +28,7 @@ mod shares;
 mod value;
 mod weight;
 
-pub use action::{ActionCode, LoadAtHand, Refusal};
+pub use action::{ActionCode, LoadAtHand, Refusal, action_of, check_step, simple_actions};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};
 pub(crate) use check::{check_delivery, check_phone};

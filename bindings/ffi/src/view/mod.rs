@@ -12,9 +12,11 @@ mod load;
 mod record;
 mod reference;
 mod session;
+mod simple;
 mod sync;
 mod today;
 
 pub(crate) use delivery::DeliveryPage;
 pub(crate) use inbox::InboxPage;
 pub(crate) use reference::Reference;
+pub(crate) use simple::{NotePage, NoteView};
