@@ -110,6 +110,6 @@ fn named(phone: &Phone, record: RecordRef) -> anyhow::Result<String> {
             let farmer = phone.client.farmer(farmer_id)?;
             format!("farmer {} {}", farmer.code, farmer.contact.name)
         }
-        RecordRef::Other { record_id } => record_id.to_string(),
+        RecordRef::Other { record_id, .. } => record_id.to_string(),
     })
 }

@@ -286,6 +286,8 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
         let columns = [info.key, "scope", "conflicts"].into_iter().chain(info.columns.into_iter().map(|it| it.name));
         tables.push((info.name.to_owned(), columns.collect::<Vec<_>>().join(", "), info.key.to_owned()));
     }
+    // Kinds that share a table are next to each other.
+    tables.dedup();
     tables.push(("words".to_owned(), "document_id, scope, token".to_owned(), "document_id, token".to_owned()));
     for kind in DECISIONS {
         if let (Audience::Scope, StoredAsInfo::Rows(table)) = (kind.audience, (kind.stored)()) {

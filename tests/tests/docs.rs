@@ -55,7 +55,7 @@ fn audience_name(audience: Audience) -> &'static str {
 
 fn heading(kind: Kind) -> String {
     let (first, rest) = kind.name.split_at(1);
-    first.to_uppercase() + rest
+    first.to_uppercase() + &rest.replace('_', " ")
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn the_glossary_has_every_record_kind_and_every_decision_kind() {
         .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
         .flat_map(|words| words.split(", "))
         .collect();
-    let kinds = KINDS.iter().map(|kind| kind.name.to_owned());
+    let kinds = KINDS.iter().map(|kind| kind.name.replace('_', " "));
     let decisions = DECISIONS.iter().map(|kind| kind.name.replace('_', " "));
     let missing: Vec<String> = kinds.chain(decisions).filter(|name| !rows.contains(name.as_str())).collect();
     assert_eq!(missing, Vec::<String>::new());

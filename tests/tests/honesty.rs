@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use farmtally_core::ErrorCode;
 use farmtally_core::client::{Backlog, InboxKind, RecordRef, SyncBudget, SyncOptions, SyncOutcome, SyncState};
-use farmtally_core::records::Note;
+use farmtally_core::records::{Note, Simple};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
@@ -77,16 +77,16 @@ fn a_note_is_unsent_then_logged_and_everybody_reads_it() {
     asha.syncs_wholly();
     let (season, centre): (Scope, Scope) =
         ("c/KOLAR/2019".parse().expect("a scope"), "c/KOLAR".parse().expect("a scope"));
-    let note = remarks(&asha, &season, delivery, "the crates were wet");
+    let note = asha.client.add_note(delivery.into(), "the crates were wet").expect("a note").record_id;
     assert_eq!(counts(&asha), (1, 0, 0));
     asha.syncs_wholly();
     ravi.syncs_wholly();
     assert_eq!(counts(&asha), (0, 0, 0));
     for database in [asha.database(), ravi.database(), market.server_database()] {
         let db = rusqlite::Connection::open(&database).expect("it opens");
-        let found = records::get::<Note>(&mut SqliteWriter::new(&db), note).expect("read").expect("a note");
-        assert_eq!((found.stored.scope, found.record.record_id), (season.clone(), delivery.into()));
-        assert_eq!(found.record.text, "the crates were wet");
+        let found = records::get::<Simple<Note>>(&mut SqliteWriter::new(&db), note).expect("read").expect("a note");
+        assert_eq!((found.stored.scope, found.record.content.record_id), (season.clone(), delivery.into()));
+        assert_eq!(found.record.content.text, "the crates were wet");
         assert_eq!(fingerprint(&database), fingerprint(&ravi.database()));
     }
 

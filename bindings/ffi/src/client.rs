@@ -52,7 +52,7 @@ pub(crate) fn threads() -> Result<&'static Runtime, FieldError> {
 }
 
 pub(crate) struct Engine {
-    core: Core,
+    pub(crate) core: Core,
     /// The app's transport, or the library's own, which is made at its first use.
     transport: OnceLock<Box<dyn sync::Transport>>,
 }

@@ -19,6 +19,7 @@ mod key_store;
 mod names;
 #[cfg(feature = "probes")]
 pub mod probes;
+mod simple;
 mod transport;
 mod view;
 

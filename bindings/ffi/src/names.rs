@@ -6,6 +6,7 @@ use farmtally_core::client::Basis;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::permission::Capability;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
+use farmtally_core::records::Kind;
 use farmtally_core::rules::ActionCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
@@ -15,6 +16,8 @@ use farmtally_core::units::{
 };
 
 use crate::FieldError;
+
+type RecordKind = Kind;
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident, $field:literal;)*) => {$(
@@ -61,6 +64,8 @@ texts! {
     HoldCode, "code";
     /// Code of a scale, weighbridge or moisture meter, such as SCALE7
     InstrumentCode, "instrument";
+    /// Name of a kind of record; listed in docs/records.md
+    RecordKind, "kind";
     /// Id of a load: a UUID
     LoadId, "load_id";
     /// Plate of a lorry, such as KA07A1234

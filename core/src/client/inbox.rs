@@ -45,10 +45,12 @@ pub enum RecordRef {
         /// For [`FieldClient::load`].
         load_id: LoadId,
     },
-    /// A record that is not on this phone, or is of another kind.
+    /// A simple record, or one that is not on this phone.
     Other {
-        /// Id of its document.
+        /// For [`FieldClient::simple_record`].
         record_id: DocumentId,
+        /// Its kind; `None` if it is not on this phone.
+        kind: Option<Kind>,
     },
 }
 
@@ -59,7 +61,7 @@ impl RecordRef {
             Self::Delivery { delivery_id } => delivery_id.into(),
             Self::Farmer { farmer_id } => farmer_id.into(),
             Self::Load { load_id } => load_id.into(),
-            Self::Other { record_id } => record_id,
+            Self::Other { record_id, .. } => record_id,
         }
     }
 }
@@ -74,7 +76,7 @@ impl From<&Record> for RecordRef {
         } else if kind == Kind::of::<Load>() {
             Self::Load { load_id: document.into() }
         } else {
-            Self::Other { record_id: document }
+            Self::Other { record_id: document, kind: Some(kind) }
         }
     }
 }
@@ -280,7 +282,7 @@ fn record_ref(
     document: DocumentId,
 ) -> Result<(Option<Scope>, RecordRef), crate::store::Error> {
     let found = stored::load(&mut seam(db), document)?;
-    let elsewhere = RecordRef::Other { record_id: document };
+    let elsewhere = RecordRef::Other { record_id: document, kind: None };
     Ok(match found {
         Some((stored, merged)) => (Some(stored.scope), merged.record.as_ref().map_or(elsewhere, RecordRef::from)),
         None => (None, elsewhere),

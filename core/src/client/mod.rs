@@ -14,6 +14,7 @@ mod inbox;
 mod listen;
 mod load;
 mod moving;
+mod simple;
 mod sync;
 mod time;
 mod today;
@@ -45,6 +46,7 @@ use crate::units::{
 
 pub use crate::store::carried::Carried;
 pub use crate::store::outbox::{Backlog, SyncState};
+pub use crate::store::simple::{ListOrder, SimpleFilter};
 pub use access::{Access, PhoneUser};
 pub use action::Basis;
 pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle, LotView, ReadingInput, ReadingView};
@@ -53,6 +55,7 @@ pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
+pub use simple::{Place, SimplePage, SimpleView};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
 pub use today::Today;
 

@@ -6,15 +6,21 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shape, Stamp};
+use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shape, Simple, Stamp};
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, Value};
+use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 5] =
-    [Kind::of::<Delivery>(), Kind::of::<Load>(), Kind::of::<Farmer>(), Kind::of::<Contact>(), Kind::of::<Note>()];
+pub const KINDS: [Kind; 5] = [
+    Kind::of::<Delivery>(),
+    Kind::of::<Load>(),
+    Kind::of::<Farmer>(),
+    Kind::of::<Contact>(),
+    Kind::of::<Simple<Note>>(),
+];
 
 /// Whether a kind's records are personal data, which are erased when the person is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +44,8 @@ pub enum Topic {
     Farmers,
     /// Loads and their totals.
     Loads,
+    /// Simple records, such as notes and tickets.
+    Forms,
     /// Items that wait for a person.
     Inbox,
     /// Changes that the server does not have yet, and the progress of a sync.
@@ -46,8 +54,16 @@ pub enum Topic {
 
 impl Topic {
     /// All topics, in order of declaration.
-    pub const ALL: [Self; 7] =
-        [Self::Session, Self::Reference, Self::Deliveries, Self::Farmers, Self::Loads, Self::Inbox, Self::Sync];
+    pub const ALL: [Self; 8] = [
+        Self::Session,
+        Self::Reference,
+        Self::Deliveries,
+        Self::Farmers,
+        Self::Loads,
+        Self::Forms,
+        Self::Inbox,
+        Self::Sync,
+    ];
 }
 
 /// Declaration of a record kind. Code that works on any kind depends only on these constants and functions.
@@ -62,7 +78,7 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     const PRIVACY: Privacy;
     /// Keys of its documents.
     const SHAPE: Shape;
-    /// Table of its projection.
+    /// Table of its projection; kinds that share one have a column `kind` there.
     const TABLE: Table<Self>;
     /// Topics that an app reads again after a record of the kind has changed, besides inbox and sync.
     const TOPICS: &'static [Topic];
@@ -212,6 +228,20 @@ impl fmt::Debug for Kind {
     }
 }
 
+/// Prints the name.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+impl FromStr for Kind {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        KINDS.into_iter().find(|kind| kind.name == text).ok_or_else(|| UnitError::new("not a kind of record"))
+    }
+}
+
 impl PartialEq for Kind {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
@@ -318,11 +348,15 @@ mod tests {
     fn each_kind_is_listed_once_under_its_own_number_and_name() {
         let numbers: BTreeSet<u8> = KINDS.into_iter().map(|kind| kind.number).collect();
         let names: BTreeSet<&str> = KINDS.into_iter().map(|kind| kind.name).collect();
-        let tables: BTreeSet<&str> = KINDS.into_iter().map(|kind| (kind.table)().name).collect();
-        assert_eq!((numbers.len(), names.len(), tables.len()), (KINDS.len(), KINDS.len(), KINDS.len()));
+        assert_eq!((numbers.len(), names.len()), (KINDS.len(), KINDS.len()));
+        let is_own = |kind: &Kind| (kind.table)().columns.iter().all(|column| column.name != "kind");
+        let own: Vec<&str> = KINDS.into_iter().filter(is_own).map(|kind| (kind.table)().name).collect();
+        let tables: BTreeSet<&str> = own.iter().copied().collect();
+        assert_eq!(tables.len(), own.len(), "only a table with a column `kind` is that of several kinds");
         assert!(!numbers.contains(&0), "0 is a draft of a wiped phone");
         for kind in KINDS {
             assert_eq!(Kind::from_number(kind.number), Some(kind));
+            assert_eq!(kind.to_string().parse(), Ok(kind));
         }
         assert_eq!(Kind::from_number(200), None);
     }

@@ -1,4 +1,4 @@
-//! Records of field staff: one flat Automerge document for each delivery, load, farmer, contact and note.
+//! Records of field staff: one flat Automerge document for each delivery, load, farmer, contact, and simple record such as a note.
 //!
 //! Owns the document shapes, the values that commands write, and the projections. Does not store, send or decide. Invariants: a record
 //! depends only on its document's set of changes, never on their order; nothing is deleted, or overwritten by somebody who had not seen it.
@@ -16,6 +16,7 @@ mod note;
 mod reading;
 mod shape;
 mod signature;
+pub mod simple;
 mod stamp;
 mod weighing;
 
@@ -37,6 +38,7 @@ pub use reading::{Measured, Reading};
 pub use shape::{Class, KeyRule, Shape};
 pub(crate) use signature::StoredMark;
 pub use signature::{Mark, Point, Stroke};
+pub use simple::{Simple, SimpleKind};
 pub use stamp::{Conflict, ConflictValue, Stamp};
 pub(crate) use weighing::check_bag_counts;
 pub use weighing::{BagCount, Lot};

@@ -1,116 +1,71 @@
 //! A note: a person's remark on a record, never changed once made.
 //!
-//! A note is in a season's scope, and so are the records it refers to: deliveries, loads, and kinds of later versions. Nothing checks that
-//! the record exists there. Invariant: no note refers to a farmer or contact, because text on a person must be erasable; that of a note is
-//! kept for good, like a [`super::delivery::Reason`], even if it names somebody.
+//! A note is in a season's scope, and so are the records it refers to. Nothing checks that the record exists there. Invariant: no note
+//! refers to a farmer or contact, because text on a person must be erasable; that of a note is kept for good, like a
+//! [`super::delivery::Reason`], even if it names somebody.
 
 use minicbor::{Decode, Encode};
 
-use super::shape::{SNAPSHOT, leading_stamp};
-use super::{Conflict, Contact, Error, Farmer, Fields, KeyRule, Kind, Privacy, RecordKind, Shape, Stamp, Table, Topic};
-use crate::limits::MAX_TEXT;
+use super::simple::{SimpleKind, SimpleStep, TextField, WrongField, recorded};
+use super::{Contact, Farmer, RecordKind, Shape, Topic};
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
-use crate::units::{Column, DocumentId, ToValue, Value};
+use crate::units::DocumentId;
 
-/// Content of a note's document, under its only key `v1`.
+/// Content of a note.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-struct NoteSnapshot {
-    #[n(0)]
-    stamp: Stamp,
-    #[n(1)]
-    record_kind: u8,
-    #[n(2)]
-    record_id: DocumentId,
-    #[n(3)]
-    text: String,
-}
-
-impl NoteSnapshot {
-    /// Checks the note with the same result in every version, whichever kinds that version knows.
-    fn check(&self) -> Result<(), Error> {
-        if [0, Farmer::NUMBER, Contact::NUMBER].contains(&self.record_kind) {
-            return Err(Error::malformed(format!("a note on a record of kind {}", self.record_kind)));
-        }
-        if self.text.chars().count() > MAX_TEXT {
-            return Err(Error::malformed(format!("a note has at most {MAX_TEXT} characters")));
-        }
-        Ok(())
-    }
-}
-
-/// Note, projected from its document.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Id of the note.
-    pub note_id: DocumentId,
-    /// Author, device and time.
-    pub made: Stamp,
     /// Kind number of the record that the note refers to; may be a kind of a newer version.
+    #[n(0)]
     pub record_kind: u8,
     /// Document of the record that the note refers to.
+    #[n(1)]
     pub record_id: DocumentId,
-    /// Text of the remark.
+    /// Text of the remark, not empty.
+    #[n(2)]
     pub text: String,
-    /// Conflict between remarks that two phones made under one id.
-    pub conflicts: Vec<Conflict>,
 }
 
-impl RecordKind for Note {
+impl SimpleKind for Note {
     const NUMBER: u8 = 5;
     const NAME: &'static str = "note";
     const HOME: ScopeForm = ScopeForm::Season;
-    const PRIVACY: Privacy = Privacy::Business;
-    const SHAPE: Shape = Shape(&[KeyRule::snapshot(Capability::Comment, "the remark", leading_stamp)]);
-    const TABLE: Table<Self> = Table {
-        name: "notes",
-        key: "note_id",
-        columns: &[
-            (Column::int("record_kind"), |it| Value::int(it.record_kind)),
-            (Column::blob("record_id"), |it| it.record_id.to_value()),
-            (Column::blob("user_id"), |it| it.made.user_id.to_value()),
-            (Column::int("made_at_ms"), |it| it.made.at.wall_ms.to_value()),
-            (Column::text("text"), |it| it.text.to_value()),
-        ],
-    };
-    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads, Topic::Forms];
+    const CAPABILITY: Capability = Capability::Comment;
+    const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "the remark")]);
+    const STEPS: &'static [SimpleStep] = &[];
 
-    type Id = DocumentId;
-
-    fn id(&self) -> DocumentId {
-        self.note_id
+    fn title(&self) -> String {
+        self.text.clone()
     }
 
-    fn project(note_id: DocumentId, fields: &Fields) -> Result<Option<Self>, Error> {
-        let mut conflicts = Vec::new();
-        let snapshot =
-            fields.effective(SNAPSHOT, |it: &NoteSnapshot| it.stamp, |it| it.text.clone(), &mut conflicts)?;
-        let Some(snapshot) = snapshot else { return Ok(None) };
-        snapshot.check()?;
-        let NoteSnapshot { stamp, record_kind, record_id: record, text } = snapshot;
-        Ok(Some(Self { note_id, made: stamp, record_kind, record_id: record, text, conflicts }))
+    fn about(&self) -> Option<DocumentId> {
+        Some(self.record_id)
     }
 
-    fn conflicts(&self) -> &[Conflict] {
-        &self.conflicts
+    fn shown_under(&self) -> Option<u8> {
+        Some(self.record_kind)
     }
 
-    fn created(&self) -> Option<Stamp> {
-        Some(self.made)
+    fn texts(&mut self) -> Vec<TextField<'_>> {
+        vec![TextField::required("text", &mut self.text)]
     }
 
-    /// Returns the record that the note refers to, or the note itself if this version does not know that record's kind.
-    fn shown_under(&self) -> (Kind, DocumentId) {
-        Kind::from_number(self.record_kind)
-            .map_or_else(|| (Kind::of::<Self>(), self.note_id), |kind| (kind, self.record_id))
+    fn check(&self) -> Result<(), WrongField> {
+        if [0, Farmer::NUMBER, Contact::NUMBER, Self::NUMBER].contains(&self.record_kind) {
+            return Err(WrongField::new("record_id", format!("a record of kind {} has no notes", self.record_kind)));
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::{Actor, Delivery, Load, create, encode, merge};
+    use crate::limits::MAX_TEXT;
+    use crate::records::simple::SimpleSnapshot;
+    use crate::records::{Actor, Delivery, Kind, Load, Simple, Stamp, create, encode, merge};
     use crate::units::{DeviceCode, HybridTime, UserId};
 
     #[test]
@@ -121,19 +76,22 @@ mod tests {
             at: HybridTime { wall_ms: 7, counter: 0 },
             clock_suspect: false,
         };
-        let record = DocumentId::from([2; 16]);
+        let record_id = DocumentId::from([2; 16]);
         for (record_kind, length, refusal) in [
             (Delivery::NUMBER, MAX_TEXT, None),
             (Delivery::NUMBER, MAX_TEXT + 1, Some("at most 200 characters")),
+            (Delivery::NUMBER, 0, Some("text: must not be empty")),
             (Load::NUMBER, 1, None),
-            (Farmer::NUMBER, 1, Some("a note on a record of kind")),
-            (Contact::NUMBER, 1, Some("a note on a record of kind")),
+            (Farmer::NUMBER, 1, Some("has no notes")),
+            (Contact::NUMBER, 1, Some("has no notes")),
+            (Note::NUMBER, 1, Some("has no notes")),
             (200, 1, None),
-            (0, 1, Some("a note on a record of kind")),
+            (0, 1, Some("has no notes")),
         ] {
-            let snapshot = NoteSnapshot { stamp, record_kind, record_id: record, text: "ಟ".repeat(length) };
+            let content = Note { record_kind, record_id, text: "ಟ".repeat(length) };
+            let snapshot = SimpleSnapshot { stamp, content, nonce: None };
             let change = create(&Actor::new([3; 16]), encode(&snapshot)).expect("a change");
-            let merged = merge(Kind::of::<Note>(), DocumentId::from([4; 16]), None, &change);
+            let merged = merge(Kind::of::<Simple<Note>>(), DocumentId::from([4; 16]), None, &change);
             let refused = merged.as_ref().err().map(ToString::to_string);
             let is_as_expected = match (&refused, refusal) {
                 (Some(error), Some(refusal)) => error.contains(refusal),
@@ -141,8 +99,8 @@ mod tests {
             };
             assert!(is_as_expected, "{record_kind} {length}: {refused:?}");
             let shown_under = merged.ok().and_then(|merged| merged.record).map(|record| record.shown_under());
-            let known = Kind::from_number(record_kind).map(|kind| (kind, record));
-            let expected = known.unwrap_or_else(|| (Kind::of::<Note>(), DocumentId::from([4; 16])));
+            let known = Kind::from_number(record_kind).map(|kind| (kind, record_id));
+            let expected = known.unwrap_or_else(|| (Kind::of::<Simple<Note>>(), DocumentId::from([4; 16])));
             assert_eq!(shown_under, refusal.is_none().then_some(expected));
         }
     }

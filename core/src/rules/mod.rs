@@ -29,7 +29,7 @@ mod shares;
 mod value;
 mod weight;
 
-pub use action::{ActionCode, DeliveryAtHand, LoadAtHand, Refusal};
+pub use action::{ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_step, simple_actions};
 pub(crate) use action::{check_draft, draft_actions};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};

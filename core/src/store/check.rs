@@ -20,7 +20,7 @@ use crate::units::{DocumentId, ToValue};
 pub fn documents(db: &mut dyn Reader) -> Result<(), Error> {
     let ids: Vec<DocumentId> = db.query_all("SELECT document_id FROM documents", &[], |row| row.get(0))?;
     let is_folded = records::is_folded(db)?;
-    let (mut words, mut rows) = (0, BTreeMap::<u8, usize>::new());
+    let (mut words, mut rows) = (0, BTreeMap::<&str, usize>::new());
     for id in &ids {
         let loaded = records::load(db, *id).map_err(|error| wrong("documents", error.to_string()))?;
         let Some((stored, merged)) = loaded else { continue };
@@ -32,7 +32,7 @@ pub fn documents(db: &mut dyn Reader) -> Result<(), Error> {
                 require_row(db, *id, &stored, record)?;
                 words += require_words(db, *id, &stored.scope, record)?;
             }
-            *rows.entry(record.kind().number).or_default() += 1;
+            *rows.entry((record.kind().table)().name).or_default() += 1;
         }
     }
     let count = |db: &mut dyn Reader, table: &str| -> Result<usize, Error> {
@@ -41,8 +41,8 @@ pub fn documents(db: &mut dyn Reader) -> Result<(), Error> {
     if is_folded && count(db, "words")? != words {
         return Err(wrong("words", "there are words of no document"));
     }
-    for (kind, Projection { table, .. }) in &*PROJECTIONS {
-        if count(db, table)? != rows.get(kind).copied().unwrap_or(0) {
+    for Projection { table, .. } in PROJECTIONS.values() {
+        if count(db, table)? != rows.get(table).copied().unwrap_or(0) {
             return Err(wrong(table, "there are rows of no document"));
         }
     }

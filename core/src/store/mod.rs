@@ -18,6 +18,7 @@ pub(crate) mod outbox;
 pub mod records;
 pub mod rows;
 mod search;
+pub mod simple;
 pub mod sql;
 pub(crate) mod tail;
 mod values;

@@ -3,7 +3,7 @@
 //! Owns the tables `documents` and `erased`, and writes the table of each kind, which [`Kind`] describes. Invariant: a document, its row
 //! and its search words change in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
@@ -309,12 +309,12 @@ pub fn is_erased(db: &mut dyn Reader, id: DocumentId) -> Result<bool, Error> {
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn in_conflict(db: &mut dyn Reader) -> Result<Vec<DocumentId>, Error> {
-    let mut documents = Vec::new();
+    // Kinds may share a table.
+    let mut documents = BTreeSet::new();
     for projection in PROJECTIONS.values() {
         documents.extend(db.query_all(&in_conflict_query(projection), &[], |row| row.get::<DocumentId>(0))?);
     }
-    documents.sort_unstable();
-    Ok(documents)
+    Ok(documents.into_iter().collect())
 }
 
 fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
@@ -386,8 +386,6 @@ pub fn mark_folded(db: &mut dyn Writer) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::records::Contact;
     use crate::store::{RECORDS, Store, seam};

@@ -13,6 +13,8 @@ pub enum Topic {
     Farmers,
     /// Loads
     Loads,
+    /// Simple records, such as notes and tickets
+    Forms,
     /// Inbox items
     Inbox,
     /// Sync status and the progress of a sync

@@ -1,7 +1,7 @@
 use farmtally_core::client::{Basis, Choice, InboxItem, InboxKind, RecordRef};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::protocol::HoldCode;
-use farmtally_core::records::Conflict;
+use farmtally_core::records::{Conflict, Kind};
 use farmtally_core::units::{ChangeHash, DeliveryId, DocumentId, FarmerId, LoadId, Timestamp};
 
 /// An item of the inbox.
@@ -88,10 +88,12 @@ pub enum RecordRef {
         /// Id of the load
         load_id: LoadId,
     },
-    /// A record that is not on this phone, or of a kind without a screen
+    /// A simple record, such as a note or a ticket; or a record that is not on this phone
     Other {
         /// Id of the record
         record_id: DocumentId,
+        /// Its kind, which names the call that shows it; null if it is not on this phone
+        kind: Option<Kind>,
     },
 }
 

@@ -72,24 +72,32 @@ CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
 CREATE INDEX contacts_by_name ON contacts (scope, name_key);
 CREATE INDEX contacts_by_phone ON contacts (scope, phone_key, arrival) WHERE phone_key IS NOT NULL;
 
-CREATE TABLE notes (
+-- Records of all simple kinds (records::simple).
+CREATE TABLE simple_records (
     arrival        INTEGER PRIMARY KEY,
-    note_id        BLOB NOT NULL UNIQUE,
+    record_id      BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
-    record_kind    INTEGER NOT NULL,             -- records::Kind, or one of a newer version
-    record_id      BLOB NOT NULL,
+    kind           INTEGER NOT NULL,             -- records::Kind
+    about_id       BLOB,                         -- document under whose record it is listed
+    farmer_id      BLOB,
+    business_day   INTEGER,
+    state          INTEGER NOT NULL,             -- records::simple::SimpleState
     user_id        BLOB NOT NULL,
-    made_at_ms     INTEGER NOT NULL,
-    text           TEXT NOT NULL,
+    made_at_ms     INTEGER NOT NULL,             -- with made_counter: the hybrid time; with the id, the key of paging
+    made_counter   INTEGER NOT NULL,
     conflicts      INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX simple_records_by_time ON simple_records (kind, made_at_ms, made_counter, record_id);
+CREATE INDEX simple_records_by_subject ON simple_records (about_id, kind, made_at_ms, made_counter, record_id) WHERE about_id IS NOT NULL;
+CREATE INDEX simple_records_by_farmer ON simple_records (farmer_id, kind) WHERE farmer_id IS NOT NULL;
+CREATE INDEX simple_records_by_day ON simple_records (kind, business_day) WHERE business_day IS NOT NULL;
 
 -- Few rows are in conflict, so these indexes cost almost nothing.
 CREATE INDEX deliveries_in_conflict ON deliveries (delivery_id) WHERE conflicts > 0;
 CREATE INDEX loads_in_conflict ON loads (load_id) WHERE conflicts > 0;
 CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
 CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
-CREATE INDEX notes_in_conflict ON notes (note_id) WHERE conflicts > 0;
+CREATE INDEX simple_records_in_conflict ON simple_records (record_id) WHERE conflicts > 0;
 
 CREATE INDEX farmers_by_scope ON farmers (scope, arrival);
 

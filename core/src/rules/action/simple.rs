@@ -1,0 +1,35 @@
+//! Actions on a simple record.
+
+use super::{ActionCode, Refusal};
+use crate::permission::{Role, Target};
+use crate::records::simple::{SimpleState, SimpleStep};
+use crate::records::{Simple, SimpleKind};
+
+/// Returns the action under which a view offers a step of a simple record.
+pub fn action_of(step: SimpleStep) -> ActionCode {
+    match step {
+        SimpleStep::Withdrawn => ActionCode::Withdraw,
+    }
+}
+
+/// Checks a step of a simple record, which another person may have recorded.
+///
+/// # Errors
+/// [`Refusal`] if kind, role or state do not permit it.
+pub fn check_step<C: SimpleKind>(record: &Simple<C>, step: SimpleStep, role: Role) -> Result<(), Refusal> {
+    if !C::STEPS.contains(&step) {
+        return Err(Refusal::OtherKind);
+    }
+    role.check(C::CAPABILITY, Target::Others)?;
+    let states: &[SimpleState] = match step {
+        SimpleStep::Withdrawn => &[SimpleState::Open],
+    };
+    let state = record.state();
+    if states.contains(&state) { Ok(()) } else { Err(Refusal::State(state)) }
+}
+
+/// Returns the actions that the state of a simple record and the role permit.
+pub fn simple_actions<C: SimpleKind>(record: &Simple<C>, role: Role) -> Vec<ActionCode> {
+    let is_permitted = |step: &SimpleStep| check_step(record, *step, role).is_ok();
+    SimpleStep::ALL.into_iter().filter(is_permitted).map(action_of).collect()
+}
