@@ -2,9 +2,8 @@
 
 use farmtally_core::client::InboxKind;
 use farmtally_core::rules::Check;
-use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::Grams;
-use farmtally_tests::{Market, fingerprint};
+use farmtally_tests::{Market, all_deliveries, fingerprint};
 
 /// A morning with a correction, a void, two loads for one lorry, a late delivery and a farmer who is registered twice.
 #[test]
@@ -70,8 +69,7 @@ fn a_list_has_the_order_in_which_deliveries_were_recorded_though_drafts_were_beg
     ravi.syncs_wholly();
     drafts.reverse();
     for person in [&asha, &ravi] {
-        let listed = person.client.deliveries(&DeliveryFilter::default(), 10).expect("a list");
-        let listed: Vec<_> = listed.iter().map(|(row, _)| row.delivery_id).collect();
+        let listed: Vec<_> = all_deliveries(&person.client).iter().map(|row| row.delivery_id).collect();
         assert_eq!(listed, drafts.iter().map(|draft| draft.delivery_id).collect::<Vec<_>>(), "{}", person.name);
     }
 }

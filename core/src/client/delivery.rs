@@ -18,7 +18,6 @@ use crate::rules::{Check, GradeWeight, Totals, WeightInput, check_delivery, chec
 use crate::scope::Scope;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
-use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
 use crate::store::seam;
 use crate::store::{decisions, drafts};
 use crate::units::{
@@ -366,19 +365,6 @@ impl FieldClient {
             conflicts: delivery.conflicts,
             reviews,
         }
-    }
-
-    /// Returns recorded deliveries of the granted centres, voided ones too, the last to arrive here first. Ignores `filter.within`.
-    ///
-    /// # Errors
-    /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
-    pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
-        let filter = DeliveryFilter { within: Some(self.author()?.season_scopes()), ..filter.clone() };
-        Ok(self.store.read(|db| {
-            let rows = rows::deliveries(&mut seam(db), &filter, limit)?.into_iter();
-            rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
-                .collect::<Result<_, _>>()
-        })?)
     }
 
     pub(super) fn draft_view(&self, id: DeliveryId, version: u64, draft: &Draft) -> DeliveryView {

@@ -15,6 +15,5 @@ mod session;
 mod sync;
 mod today;
 
-pub(crate) use delivery::DeliveryPage;
 pub(crate) use inbox::InboxPage;
 pub(crate) use reference::Reference;
