@@ -88,6 +88,8 @@ pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
 pub const MAX_RULE_SET: u32 = 1_000_000;
 /// Length of a name, village, reason or other text, in characters (hard).
 pub const MAX_TEXT: usize = 200;
+/// Rows on a page of a list (hard).
+pub const MAX_PAGE: u32 = 200;
 /// Grades of a rule set (hard).
 pub const MAX_GRADES: usize = 50;
 /// Quality factors of a rule set (hard).

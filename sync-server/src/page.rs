@@ -7,7 +7,7 @@ use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{Centre, Organisation};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::{self, Reference};
-use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, LoadRow, Sum};
+use farmtally_core::store::rows::{self, DeliveryFilter, DeliveryRow, ListOrder, LoadRow, Part, Sum};
 use farmtally_core::text::printable;
 use farmtally_core::units::{BusinessDate, DocumentId, OrganisationId, Timestamp};
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use crate::recovery::current_recovery;
 use crate::storage::{DeferredEntry, Device, HeldEntry, ReadTransaction, Recovery};
 use crate::{Error, Server};
 
-/// Maximum deliveries listed for a centre, the last to arrive; the sums cover all.
+/// Maximum deliveries listed for a centre, the last recorded; the sums cover all.
 const DELIVERIES_SHOWN: u32 = 100;
 
 /// Query of the page's address.
@@ -243,15 +243,16 @@ fn read_day(db: &mut ReadTransaction<'_>, date: Option<BusinessDate>, now: Times
     let mut centres = Vec::new();
     for scope in rows::scopes_on(db.reader(), &scopes, date)? {
         let mut loads = Vec::new();
-        for row in rows::loads(db.reader(), &scope, date)? {
+        for row in rows::loads_on(db.reader(), &scope, date)? {
             let sum = rows::load_sum(db.reader(), row.load_id)?;
             let late = naming(ReviewCode::LateDelivery, row.load_id.into());
             let is_contended = naming(ReviewCode::LoadContention, row.load_id.into()) > 0;
             loads.push(LoadLine { row, sum, late, is_contended });
         }
         let mut deliveries = Vec::new();
-        let filter = DeliveryFilter { scope: Some(scope.clone()), date: Some(date), ..DeliveryFilter::default() };
-        for row in rows::deliveries(db.reader(), &filter, DELIVERIES_SHOWN)? {
+        let filter = DeliveryFilter { from: Some(date), to: Some(date), ..DeliveryFilter::default() };
+        let part = Part { order: ListOrder::NewestFirst, after: None, limit: DELIVERIES_SHOWN };
+        for row in rows::deliveries(db.reader(), std::slice::from_ref(&scope), &filter, &part)? {
             deliveries.push(delivery_line(db, &scope, row, zone_minutes)?);
         }
         let name = scope.centre().map_or_else(String::new, |code| {

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use automerge::transaction::Transactable;
 use farmtally_core::client::{
-    DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, FarmerView, FieldClient, InboxItem, LoadEdit, LoadView,
-    OpenLoad, ReadingInput, StartDraft, SyncReport,
+    DeliveryEdit, DeliveryQuery, DeliveryView, DraftEdit, FarmerInput, FarmerPage, FarmerQuery, FarmerView,
+    FieldClient, InboxItem, LoadEdit, LoadView, OpenLoad, ReadingInput, StartDraft, SyncReport,
 };
 use farmtally_core::environment::Environment;
+use farmtally_core::limits::MAX_PAGE;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{BagSource, Change, Kind, Mark, Point, Stamp, Stroke};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
-use farmtally_core::store::rows::Sum;
+use farmtally_core::store::rows::{DeliveryRow, Sum};
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{
     BagType, BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Grams, HybridTime, LoadId,
@@ -214,9 +215,27 @@ impl Person {
         self.client.today(&self.centre, Some(date)).expect("a day").sum
     }
 
+    /// The first page of the farmers at KOLAR whom a search finds, newest first.
+    pub fn farmers(&self, text: &str) -> Result<FarmerPage, Error> {
+        self.client.farmers(&FarmerQuery { limit: MAX_PAGE, ..FarmerQuery::new(self.centre.clone(), text) })
+    }
+
     /// Items of the phone's inbox.
     pub fn inbox(&self) -> Vec<InboxItem> {
         self.client.inbox().expect("an inbox")
+    }
+}
+
+/// All recorded deliveries that the user of a phone may see, voided ones too: of the latest day first, and of each day the last recorded.
+pub fn all_deliveries(client: &FieldClient) -> Vec<DeliveryRow> {
+    let (mut all, mut query) = (Vec::new(), DeliveryQuery { limit: MAX_PAGE, ..DeliveryQuery::default() });
+    loop {
+        let page = client.deliveries(&query).expect("a page");
+        all.extend(page.items.into_iter().map(|item| item.row));
+        query.after = Some(match page.next {
+            Some(next) => next,
+            None => return all,
+        });
     }
 }
 

@@ -66,14 +66,13 @@ pub fn wrongly_searched(market: &Market, person: &Person) -> Vec<String> {
     let farmers: Vec<DocumentId> =
         NAMES.iter().map(|name| person.registers(name.typed, "", "").farmer_id.into()).collect();
     person.syncs_wholly();
-    let centre = "KOLAR".parse().expect("a code");
     let searches: Vec<Vec<String>> = NAMES.iter().map(Name::searches).collect();
     let mut wrong = Vec::new();
     for (name, text) in NAMES.iter().zip(&searches).flat_map(|(name, texts)| texts.iter().map(move |text| (name, text)))
     {
-        let shown = person.client.farmers(&centre, text, 100).expect("a search");
+        let shown = person.farmers(text).expect("a search");
         let found = market.server.find(market.organisation, text).expect("a search");
-        let on_phone: Vec<DocumentId> = shown.into_iter().map(|row| row.farmer_id.into()).collect();
+        let on_phone: Vec<DocumentId> = shown.items.into_iter().map(|row| row.farmer_id.into()).collect();
         let on_server: Vec<DocumentId> = found.into_iter().map(|it| it.document_id).collect();
         for ((other, farmer), texts) in NAMES.iter().zip(&farmers).zip(&searches) {
             for (place, found) in [("phone", &on_phone), ("server", &on_server)] {

@@ -1,16 +1,15 @@
 //! Permissions, and the fate of work when they end: nothing recorded is lost, nothing is refused silently.
 
-use farmtally_core::client::{Access, InboxKind, Lifecycle, RecordRef, SyncOutcome};
+use farmtally_core::client::{Access, DeliveryQuery, InboxKind, Lifecycle, RecordRef, SyncOutcome};
 use farmtally_core::decisions::Order;
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::HoldCode;
 use farmtally_core::rules::Check;
-use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{DeviceCode, DocumentId};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::storage::HeldEntry;
 use farmtally_tests::Fault::{None as Through, RequestLost, ResponseLost};
-use farmtally_tests::{ADDRESS, Market, Person, REFERENCE, fingerprint};
+use farmtally_tests::{ADDRESS, Market, Person, REFERENCE, all_deliveries, fingerprint};
 
 const DAY: i64 = 24 * 3_600;
 
@@ -58,7 +57,7 @@ fn what_was_recorded_without_knowing_of_a_revocation_counts_and_is_reviewed() {
     assert_eq!(ravi.client.delivery(delivery).expect("a delivery").totals.gross_g.0, 20_000);
     assert_eq!(reviews(&ravi), ["grant_ended"]);
     assert_eq!(asha.client.session().expect("a session").grant_id, None, "from here on she knows");
-    let refused = asha.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("no grant");
+    let refused = asha.farmers("").expect_err("no grant");
     assert_eq!(refused.code(), ErrorCode::Locked);
 }
 
@@ -163,10 +162,7 @@ fn what_a_lost_phone_uploads_is_held_and_the_phone_reads_nothing_more() {
     asha.syncs_wholly();
     assert_eq!(held_codes(&asha), ["not_allowed"]);
     assert_eq!(asha.client.access(), Access::Locked);
-    assert_eq!(
-        asha.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("locked").code(),
-        ErrorCode::Locked
-    );
+    assert_eq!(asha.farmers("").expect_err("locked").code(), ErrorCode::Locked);
     let db = rusqlite::Connection::open(asha.database()).expect("it opens");
     let documents: i64 = db.query_row("SELECT count(*) FROM documents", [], |row| row.get(0)).expect("a count");
     assert_eq!(documents, 0, "all that was read is gone");
@@ -184,7 +180,7 @@ fn what_a_lost_phone_uploads_is_held_and_the_phone_reads_nothing_more() {
 
 fn farmer_known_to(person: &Person) -> farmtally_core::units::FarmerId {
     person.syncs_wholly();
-    person.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect("farmers")[0].farmer_id
+    person.farmers("").expect("farmers").items[0].farmer_id
 }
 
 #[test]
@@ -369,7 +365,7 @@ fn a_locked_phone_lists_and_discards_nothing_but_shows_what_is_held() {
     asha.weighs(farmer, None, &[20_000]);
     let draft = asha.starts(Some(farmer), None);
     asha.syncs_wholly();
-    let listed = asha.client.deliveries(&DeliveryFilter::default(), 10).map(|_| ());
+    let listed = asha.client.deliveries(&DeliveryQuery::default()).map(|_| ());
     let calls = [listed, asha.client.drafts().map(|_| ()), asha.client.discard_draft(draft.basis)];
     for call in calls {
         assert_eq!(call.expect_err("locked").code(), ErrorCode::Locked);
@@ -397,7 +393,7 @@ fn a_second_user_sees_what_was_granted_to_them_and_no_more() {
         person.syncs_wholly();
     }
     let seen = || {
-        let rows = asha.client.deliveries(&DeliveryFilter::default(), 10).expect("rows");
+        let rows = all_deliveries(&asha.client);
         (rows.len(), asha.client.drafts().expect("drafts").len(), asha.inbox().len())
     };
     assert_eq!(seen(), (1, 1, 2), "a conflict of loads, and a farmer registered twice");
@@ -569,7 +565,7 @@ fn a_user_without_a_grant_is_reported_as_locked_until_one_is_on_the_phone() {
 
     revoke(&market, &kiran);
     kiran.syncs_wholly();
-    let refused = kiran.client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect_err("no grant");
+    let refused = kiran.farmers("").expect_err("no grant");
     assert_eq!(refused.code(), ErrorCode::Locked);
     assert!(refused.to_string().contains("ask the office for a grant"), "{refused}");
     assert_eq!(kiran.client.access(), Access::Locked);

@@ -102,7 +102,7 @@ impl Books {
                 person.registers(name, "Vemagal", "");
             }
             Action::Weighs { farmer, load, bags } => {
-                let here = person.client.farmers(&"KOLAR".parse().expect("a code"), "", 100).expect("farmers");
+                let here = person.farmers("").expect("farmers").items;
                 let farmer = pick(&here, *farmer)
                     .map_or_else(|| person.registers(NAMES[0], "Vemagal", "").farmer_id, |row| row.farmer_id);
                 let load = load.and_then(|load| pick(&self.loads, load)).map(|(load, _)| load);

@@ -10,7 +10,7 @@ use farmtally_core::environment::Environment;
 use farmtally_sync_server::{ReferenceFile, Server};
 use farmtally_tests::accounts::{mode, set_mode};
 use farmtally_tests::disk::{DiskFault, DiskPlan, Machine};
-use farmtally_tests::{Market, Person};
+use farmtally_tests::{Market, Person, all_deliveries};
 
 /// Returns the error of opening a phone's folder.
 fn refused(folder: &Path) -> farmtally_core::Error {
@@ -30,8 +30,7 @@ fn worked() -> (Market, PathBuf) {
 fn next_receipt(asha: &Person) -> u32 {
     let farmer = asha.registers("Ramesh", "Vemagal", "").farmer_id;
     asha.weighs(farmer, None, &[21_000]);
-    let rows = asha.client.deliveries(&farmtally_core::store::rows::DeliveryFilter::default(), 10).expect("rows");
-    rows.iter().map(|(row, _)| row.receipt_sequence).max().expect("a receipt")
+    all_deliveries(&asha.client).iter().map(|row| row.receipt_sequence).max().expect("a receipt")
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn shown(person: &Person) -> String {
             writeln!(text, "{date}: load {} {}", load.number, load.lorry).expect("written");
         }
     }
-    for farmer in person.client.farmers(&kolar, "", 100).expect("farmers") {
+    for farmer in person.farmers("").expect("farmers").items {
         writeln!(text, "farmer {} {}", farmer.code, farmer.contact.name).expect("written");
     }
     for draft in person.client.drafts().expect("drafts") {

@@ -9,12 +9,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use farmtally_core::client::{DeliveryView, FieldClient, Lifecycle};
+use farmtally_core::client::{DeliveryView, FarmerQuery, FieldClient, Lifecycle};
 use farmtally_core::rules::Check;
-use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
-use farmtally_tests::{Market, Person, TestClock, bag, environment, fingerprint};
+use farmtally_tests::{Market, Person, TestClock, all_deliveries, bag, environment, fingerprint};
 
 /// A phone's files at some moment; the third, `-shm`, is lost with the process.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,16 +93,15 @@ fn starts_again(market: &mut Market, files: &Files, number: usize) -> Person {
 fn found(person: &Person, id: DeliveryId) -> DeliveryView {
     let view = person.client.delivery(id).expect("a draft or a delivery");
     let is_draft = person.client.drafts().expect("drafts").iter().any(|draft| draft.delivery_id == id);
-    let rows = person.client.deliveries(&DeliveryFilter::default(), 100_000).expect("rows");
-    let is_recorded = rows.iter().any(|(row, _)| row.delivery_id == id);
+    let rows = all_deliveries(&person.client);
+    let is_recorded = rows.iter().any(|row| row.delivery_id == id);
     assert!(is_draft != is_recorded, "never both, never neither");
     assert_eq!(is_draft, view.lifecycle == Lifecycle::Draft);
     view
 }
 
 fn receipts(person: &Person) -> Vec<u32> {
-    let rows = person.client.deliveries(&DeliveryFilter::default(), 100_000).expect("rows");
-    rows.iter().map(|(row, _)| row.receipt_sequence).collect()
+    all_deliveries(&person.client).iter().map(|row| row.receipt_sequence).collect()
 }
 
 /// By scope: the sequence number up to which the log was read, and the one that the server's evidence covers.
@@ -310,7 +308,8 @@ fn weighs_until_it_is_killed() {
     let seed = u64::from(std::process::id());
     let clock = TestClock::at(Timestamp(1_557_363_600_000));
     let client = FieldClient::open(Path::new(&folder), environment(&clock, seed)).expect("a phone");
-    let farmer = client.farmers(&"KOLAR".parse().expect("a code"), "", 1).expect("farmers")[0].farmer_id;
+    let query = FarmerQuery::new("KOLAR".parse().expect("a code"), "");
+    let farmer = client.farmers(&query).expect("farmers").items[0].farmer_id;
     for _ in 0..100_000 {
         let input = farmtally_core::client::StartDraft {
             centre: "KOLAR".parse().expect("a code"),

@@ -190,7 +190,7 @@ fn who_was_forgotten_does_not_come_back_with_a_bundle_to_a_restored_server() {
     let (now, backup) = (market.server_folder(), market.path_of("backup"));
     copy(&now.join("data"), &backup.join("data"));
     asha.syncs_wholly();
-    let farmer = asha.client.farmers(&"KOLAR".parse().expect("a code"), "Lakshmi", 1).expect("rows")[0].farmer_id;
+    let farmer = asha.farmers("Lakshmi").expect("rows").items[0].farmer_id;
     market.server.erase_farmer(market.organisation, farmer).expect("erased");
     copy(&now.join("keys"), &backup.join("keys"));
     copy(&now.join("journal"), &backup.join("journal"));

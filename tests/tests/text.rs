@@ -21,7 +21,7 @@ fn registers(person: &Person, name: &str, phone: &str) -> Result<FarmerView, Err
 }
 
 fn finds(person: &Person, text: &str) -> usize {
-    person.client.farmers(&kolar(), text, 100).expect("a search").len()
+    person.farmers(text).expect("a search").items.len()
 }
 
 /// Codes of the reviews on the server, with the number of each.
@@ -40,7 +40,7 @@ fn names_in_thirteen_scripts_are_found_by_every_beginning_and_print_as_typed() {
     let mut market = Market::open(1);
     let asha = market.hires("Asha", "field_manager");
     assert_eq!(wrongly_searched(&market, &asha), [""; 0]);
-    let shown = asha.client.farmers(&kolar(), "ಸೂ", 10).expect("a search");
+    let shown = asha.farmers("ಸೂ").expect("a search").items;
     assert_eq!(shown[0].contact.name, "ಸೂರ\u{200d}\u{ccd}ಯ");
 }
 

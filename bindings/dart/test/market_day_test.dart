@@ -266,11 +266,14 @@ void marketDay(Server server, String library) {
       '': ['Lakshmi Devi', 'Ramesh Gowda'],
     };
     for (final MapEntry(key: text, value: names) in expected.entries) {
-      final found = await asha.client.farmers(kolar, text);
-      expect([for (final row in found) row.contact.name]..sort(), names, text);
+      final found = await asha.client.farmers(FarmerQuery(centre: kolar, text: text));
+      expect([for (final row in found.items) row.contact.name]..sort(), names, text);
     }
-    expect((await asha.client.farmers(kolar, 'dev', limit: 1)).length, 1);
-    expect(await asha.client.farmers(malur, 'lak'), []);
+    final first = await asha.client.farmers(const FarmerQuery(centre: kolar, text: 'dev', limit: 1));
+    final second = await asha.client.farmers(FarmerQuery(centre: kolar, text: 'dev', limit: 1, after: first.next));
+    final names = [for (final row in first.items + second.items) row.contact.name];
+    expect((names, second.next), (['Ramesh Gowda', 'Lakshmi Devi'], null));
+    expect((await asha.client.farmers(const FarmerQuery(centre: malur, text: 'lak'))).items, []);
   });
 
   scenario('shutting down twice is fine and later calls are refused', (market) async {
@@ -378,14 +381,14 @@ void marketDay(Server server, String library) {
         () => edit(const DraftEdit.setBusinessDate(date: BusinessDate('2026-02-30'))),
         () => amend(const DeliveryEdit.setBusinessDate(date: BusinessDate('today'))),
         () => client.today(kolar, date: const BusinessDate('21.11.2026')),
-        () => client.deliveries(const DeliveryQuery(date: BusinessDate('2026-13-01'))),
+        () => client.deliveries(const DeliveryQuery(fromDate: BusinessDate('2026-13-01'))),
       ],
       'commodity': [() => client.startDraft(const StartDraft(centre: kolar, commodity: CommodityCode('')))],
       'lorry': [() => client.changeLoad(lakshmi.basis, const LoadEdit.setLorry(lorry: LorryPlate('?')))],
       'join_code': [() => client.joinLoad('no-id')],
       'centre': [
         () => client.today(const CentreCode('not a centre')),
-        () => client.farmers(const CentreCode(''), ''),
+        () => client.farmers(const FarmerQuery(centre: CentreCode(''))),
       ],
     };
     for (final MapEntry(key: field, value: refused) in calls.entries) {
@@ -418,7 +421,7 @@ void marketDay(Server server, String library) {
       expect([for (final report in reports) (report.outcome, report.counts.logged)], [(complete, 12), (complete, 22)]);
       await asha.client.shutDown();
       expect(await ravi.totals(), const Sum(deliveries: 20, voided: 0, bags: 20, grossG: Grams(600000)));
-      expect([for (final row in await ravi.client.farmers(kolar, '')) row.contact.name], ['Ramesh']);
+      expect([for (final row in (await ravi.client.farmers(const FarmerQuery(centre: kolar))).items) row.contact.name], ['Ramesh']);
       await asha.restarts();
       expect(await asha.totals(), const Sum(deliveries: 10, voided: 0, bags: 10, grossG: Grams(200000)));
     } finally {

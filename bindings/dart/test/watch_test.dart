@@ -66,8 +66,10 @@ void watchTests(Server server, String library) {
     expect(await client.watchAccess().first, await client.access());
     expect(await client.watchReference().first, await client.reference());
     expect(await client.watchDeliveries(const DeliveryQuery()).first, await client.deliveries(const DeliveryQuery()));
-    expect(await client.watchFarmers(kolar, 'lak').first, await client.farmers(kolar, 'lak'));
+    const lak = FarmerQuery(centre: kolar, text: 'lak');
+    expect(await client.watchFarmers(lak).first, await client.farmers(lak));
     expect(await client.watchFarmer(lakshmi.farmerId).first, await client.farmer(lakshmi.farmerId));
+    expect(await client.watchLoads(const LoadQuery()).first, await client.loads(const LoadQuery()));
     expect(await client.watchLoad(load.loadId).first, await client.load(load.loadId));
     expect((await client.watchSyncStatus().first).backlog.unsent, 4);
   });
@@ -85,8 +87,8 @@ void watchTests(Server server, String library) {
 
   watching('what does not concern a stream is not read again', (asha) async {
     // Each of their reads is refused, and tells so.
-    final farmers = _Heard(asha.client.watchFarmers(const CentreCode(''), ''));
-    final deliveries = _Heard(asha.client.watchDeliveries(const DeliveryQuery(date: BusinessDate('no date'))));
+    final farmers = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: CentreCode(''))));
+    final deliveries = _Heard(asha.client.watchDeliveries(const DeliveryQuery(fromDate: BusinessDate('no date'))));
     await until(() => farmers.errors.length + deliveries.errors.length == 2, 'the first reads');
     for (var drafts = 1; drafts < 4; drafts++) {
       await asha.client.startDraft(const StartDraft(centre: kolar, commodity: tomato));
@@ -119,8 +121,8 @@ void watchTests(Server server, String library) {
   });
 
   watching('who cancels hears no more, and the others go on', (asha) async {
-    final first = _Heard(asha.client.watchFarmers(kolar, ''));
-    final other = _Heard(asha.client.watchFarmers(kolar, ''));
+    final first = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
+    final other = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
     await first.becomes((rows) => rows.isEmpty, 'the first read');
     await first.subscription.cancel().timeout(const Duration(seconds: 1));
     final before = first.values.length;
@@ -130,15 +132,15 @@ void watchTests(Server server, String library) {
 
     // The last one ends the loop; the next listener begins another.
     await other.subscription.cancel().timeout(const Duration(seconds: 1));
-    final third = _Heard(asha.client.watchFarmers(kolar, ''));
+    final third = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
     await third.becomes((rows) => rows.length == 1, 'the next one');
     await asha.registers('Ramesh');
     await third.becomes((rows) => rows.length == 2, 'its change');
   });
 
   watching('who pauses reads once when resumed', (asha) async {
-    final farmers = _Heard(asha.client.watchFarmers(kolar, ''));
-    final other = _Heard(asha.client.watchFarmers(kolar, ''));
+    final farmers = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
+    final other = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
     await farmers.becomes((rows) => rows.isEmpty, 'the first read');
     farmers.subscription.pause();
     for (final (index, name) in ['Lakshmi', 'Ramesh', 'Manju'].indexed) {

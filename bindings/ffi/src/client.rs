@@ -3,9 +3,10 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use farmtally_core::client::{
-    Access, Basis, Choice, DeliveryEdit, DeliveryView, DraftEdit, Event, Events, FarmerInput, FarmerView,
-    FieldClient as Core, LoadEdit, LoadView, OpenLoad, PhoneUser, ReadingInput, Session, StartDraft, SyncBudget,
-    SyncOptions, SyncReport, SyncStatus, SyncTicket, Today,
+    Access, Basis, Choice, DeliveryEdit, DeliveryPage, DeliveryQuery, DeliveryView, DraftEdit, Event, Events,
+    FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, LoadEdit, LoadPage, LoadQuery, LoadView,
+    OpenLoad, PhoneUser, ReadingInput, Session, StartDraft, SyncBudget, SyncOptions, SyncReport, SyncStatus,
+    SyncTicket, Today,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
@@ -13,7 +14,6 @@ use farmtally_core::records::Mark;
 use farmtally_core::records::delivery::{PrintMedium, Reason};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
-use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::{self, HttpTransport};
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, UserId};
 use tokio::runtime::{Builder, Runtime};
@@ -22,10 +22,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::error::{Check, FieldError};
-use crate::input::{ClientConfig, DeliveryQuery, MAX_PAGE};
+use crate::input::ClientConfig;
 use crate::key_store::{AppKeys, KeyStore};
 use crate::transport::{AppTransport, Transport};
-use crate::view::{DeliveryPage, InboxPage, Reference};
+use crate::view::{InboxPage, Reference};
 
 /// Number of calls that run at the same time; further calls wait.
 const MAX_THREADS: usize = 8;
@@ -303,13 +303,11 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.today(&centre, date)?)).await
     }
 
-    /// Returns a page of recorded deliveries of the granted centres, also voided ones, the last to arrive on this phone first.
+    /// Returns a page of recorded deliveries of the granted centres, also voided ones: the latest day first, and of each day what was
+    /// recorded last, unless the query says otherwise. Fails with Invalid (field receipt_number, from_date, after or limit); with Refused
+    /// (code out_of_scope) if the centre is not granted.
     pub async fn deliveries(&self, query: DeliveryQuery) -> Result<DeliveryPage, FieldError> {
-        self.call(move |engine| {
-            let limit = query.limit();
-            Ok(DeliveryPage::new(engine.core.deliveries(&query.into(), limit + 1)?, limit as usize))
-        })
-        .await
+        self.call(move |engine| Ok(engine.core.deliveries(&query)?)).await
     }
 
     /// Returns a draft or recorded delivery. Fails with NotFound if it is not on this phone or not in a granted centre.
@@ -393,11 +391,11 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.record_print(basis, medium)?)).await
     }
 
-    /// Returns at most `limit` (1 to 200) farmers of a centre, newest first: those whose name, village or telephone number has words that
-    /// begin with the words of `text`; any if `text` is empty. Fails with Refused (code out_of_scope) if the centre is not granted.
-    #[uniffi::method(default(limit = 50))]
-    pub async fn farmers(&self, centre: CentreCode, text: String, limit: u32) -> Result<Vec<FarmerRow>, FieldError> {
-        self.call(move |engine| Ok(engine.core.farmers(&centre, &text, limit.clamp(1, MAX_PAGE))?)).await
+    /// Returns a page of the farmers of a centre, newest first: those whose name, village or telephone number has words that begin with the
+    /// words of the text, whose telephone number ends with its three or more digits, or whose farmer code it is; all if it is empty. Fails
+    /// with Invalid (field text, after or limit); with Refused (code out_of_scope) if the centre is not granted.
+    pub async fn farmers(&self, query: FarmerQuery) -> Result<FarmerPage, FieldError> {
+        self.call(move |engine| Ok(engine.core.farmers(&query)?)).await
     }
 
     /// Returns a farmer. Fails with NotFound also while the contact details are not on this phone.
@@ -449,6 +447,12 @@ impl FieldClient {
     #[uniffi::method(default(accept = []))]
     pub async fn change_load(&self, basis: Basis, edit: LoadEdit, accept: Vec<Check>) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.change_load(basis, &edit, &checks(accept)?)?)).await
+    }
+
+    /// Returns a page of the loads of the granted centres, the latest day first. Fails with Invalid (field from_date, after or limit); with
+    /// Refused (code out_of_scope) if the centre is not granted.
+    pub async fn loads(&self, query: LoadQuery) -> Result<LoadPage, FieldError> {
+        self.call(move |engine| Ok(engine.core.loads(&query)?)).await
     }
 
     /// Returns a load. Fails with NotFound if it is not on this phone or not in a granted centre.

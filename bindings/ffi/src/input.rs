@@ -1,16 +1,15 @@
 //! Inputs: core's own types, described as in [`crate::view`], and those that cross in another form.
 
-use farmtally_core::client::{DeliveryEdit, DraftEdit, LoadEdit, OpenLoad, ReadingInput, StartDraft};
+use farmtally_core::client::{
+    DeliveryEdit, DeliveryQuery, DraftEdit, FarmerQuery, LoadEdit, LoadQuery, OpenLoad, ReadingInput, StartDraft,
+};
 use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{BagCount, BagSource, Mark};
-use farmtally_core::store::rows::DeliveryFilter;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FactorCode, FarmerId, GradeCode,
-    InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash,
+    InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash, UserId,
 };
-
-/// Maximum number of rows on a page.
-pub(crate) const MAX_PAGE: u32 = 200;
 
 /// Input for a new draft.
 #[uniffi::remote(Record)]
@@ -351,35 +350,88 @@ pub struct ClientConfig {
     pub data_dir: String,
 }
 
-/// Filter and page of a list of deliveries; null matches everything.
-#[derive(Clone, Debug, uniffi::Record)]
+/// Conditions that listed deliveries must all fulfil, and the page; null is no condition.
+#[uniffi::remote(Record)]
 pub struct DeliveryQuery {
-    /// Only deliveries that count on this day; null for those of all days
+    /// With this receipt number as people type it; its last part, the check character, may be left out
     #[uniffi(default = None)]
-    pub date: Option<BusinessDate>,
-    /// Only deliveries on this load; null for those on any load or none
+    pub receipt_number: Option<String>,
+    /// Weighed at this centre, one of those granted
+    #[uniffi(default = None)]
+    pub centre: Option<CentreCode>,
+    /// On this load
     #[uniffi(default = None)]
     pub load_id: Option<LoadId>,
-    /// Only deliveries of this farmer; null for those of all farmers
+    /// Delivered by this farmer
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
-    /// `next` of the page before; null for the first page
+    /// Recorded by this user
     #[uniffi(default = None)]
-    pub after: Option<i64>,
-    /// Maximum number of rows on the page, 1 to 200; another number counts as the nearest of these
+    pub user_id: Option<UserId>,
+    /// Counting on this day or a later one
+    #[uniffi(default = None)]
+    pub from_date: Option<BusinessDate>,
+    /// Counting on this day or an earlier one
+    #[uniffi(default = None)]
+    pub to_date: Option<BusinessDate>,
+    /// Voided if true, not voided if false
+    #[uniffi(default = None)]
+    pub is_voided: Option<bool>,
+    /// Whether the earliest comes first, instead of the latest
+    #[uniffi(default = false)]
+    pub oldest_first: bool,
+    /// `next` of the page before, with the same conditions; null for the first page
+    #[uniffi(default = None)]
+    pub after: Option<String>,
+    /// Maximum number of rows on the page, 1 to 200
     #[uniffi(default = 50)]
     pub limit: u32,
 }
 
-impl DeliveryQuery {
-    pub(crate) fn limit(&self) -> u32 {
-        self.limit.clamp(1, MAX_PAGE)
-    }
+/// The farmers to list, and the page.
+#[uniffi::remote(Record)]
+pub struct FarmerQuery {
+    /// Home centre of the farmers, one of those granted
+    pub centre: CentreCode,
+    /// Beginnings of words of a name, village or telephone number, last digits of a number, or a farmer code; empty for all farmers
+    #[uniffi(default = "")]
+    pub text: String,
+    /// Whether the earliest comes first, instead of the latest
+    #[uniffi(default = false)]
+    pub oldest_first: bool,
+    /// `next` of the page before, with the same text; null for the first page
+    #[uniffi(default = None)]
+    pub after: Option<String>,
+    /// Maximum number of rows on the page, 1 to 200
+    #[uniffi(default = 50)]
+    pub limit: u32,
 }
 
-impl From<DeliveryQuery> for DeliveryFilter {
-    fn from(query: DeliveryQuery) -> Self {
-        let DeliveryQuery { date, load_id, farmer_id, after, limit: _ } = query;
-        Self { scope: None, within: None, date, load_id, farmer_id, before: after }
-    }
+/// Conditions that listed loads must all fulfil, and the page; null is no condition.
+#[uniffi::remote(Record)]
+pub struct LoadQuery {
+    /// Opened at this centre, one of those granted
+    #[uniffi(default = None)]
+    pub centre: Option<CentreCode>,
+    /// In one of these states; empty for any
+    #[uniffi(default = [])]
+    pub states: Vec<LoadState>,
+    /// On the lorry with this plate
+    #[uniffi(default = None)]
+    pub lorry: Option<LorryPlate>,
+    /// Opened on this day or a later one
+    #[uniffi(default = None)]
+    pub from_date: Option<BusinessDate>,
+    /// Opened on this day or an earlier one
+    #[uniffi(default = None)]
+    pub to_date: Option<BusinessDate>,
+    /// Whether the earliest comes first, instead of the latest
+    #[uniffi(default = false)]
+    pub oldest_first: bool,
+    /// `next` of the page before, with the same conditions; null for the first page
+    #[uniffi(default = None)]
+    pub after: Option<String>,
+    /// Maximum number of rows on the page, 1 to 200
+    #[uniffi(default = 50)]
+    pub limit: u32,
 }

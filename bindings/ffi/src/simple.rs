@@ -6,7 +6,6 @@ use farmtally_core::units::DocumentId;
 
 use crate::client::FieldClient;
 use crate::error::FieldError;
-use crate::input::MAX_PAGE;
 use crate::view::{NotePage, NoteView};
 
 #[uniffi::export]
@@ -27,7 +26,6 @@ impl FieldClient {
     ) -> Result<NotePage, FieldError> {
         self.call(move |engine| {
             let filter = SimpleFilter { about: Some(record_id), ..SimpleFilter::default() };
-            let limit = limit.clamp(1, MAX_PAGE);
             Ok(engine.core.simple_records::<Note>(None, &filter, ListOrder::OldestFirst, after, limit)?)
         })
         .await

@@ -20,12 +20,15 @@ from .generated.farmtally_ffi import (
     DeliveryPage,
     DeliveryQuery,
     DeliveryView,
-    FarmerRow,
+    FarmerPage,
+    FarmerQuery,
     FarmerView,
     FieldError,
     InboxPage,
     KeyStore,
     KeyStoreError,
+    LoadPage,
+    LoadQuery,
     LoadView,
     PhoneUser,
     Reference,
@@ -139,9 +142,13 @@ class FieldClient(farmtally_ffi.FieldClient):
         """`delivery`, now and after each change."""
         return self._watch(lambda: self.delivery(delivery_id), Topic.DELIVERIES, Topic.INBOX, Topic.SYNC)
 
-    def watch_farmers(self, centre: str, text: str, limit: int = 50) -> AsyncIterator[list[FarmerRow]]:
+    def watch_farmers(self, query: FarmerQuery) -> AsyncIterator[FarmerPage]:
         """`farmers`, now and after each change."""
-        return self._watch(lambda: self.farmers(centre, text, limit), Topic.FARMERS)
+        return self._watch(lambda: self.farmers(query), Topic.FARMERS)
+
+    def watch_loads(self, query: LoadQuery) -> AsyncIterator[LoadPage]:
+        """`loads`, now and after each change."""
+        return self._watch(lambda: self.loads(query), Topic.LOADS, Topic.SYNC)
 
     def watch_farmer(self, farmer_id: str) -> AsyncIterator[FarmerView]:
         """`farmer`, now and after each change."""

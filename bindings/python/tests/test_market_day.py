@@ -19,6 +19,7 @@ from farmtally_field import (
     Contact,
     DeliveryEdit,
     DeliveryQuery,
+    FarmerQuery,
     DraftEdit,
     FieldClient,
     FieldError,
@@ -329,10 +330,13 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
             "": ["Lakshmi Devi", "Ramesh Gowda"],
         }
         for text, names in expected.items():
-            found = await asha.client.farmers("KOLAR", text)
-            self.assertEqual(sorted(row.contact.name for row in found), names, text)
-        self.assertEqual(len(await asha.client.farmers("KOLAR", "dev", limit=1)), 1)
-        self.assertEqual(await asha.client.farmers("MALUR", "lak"), [])
+            found = await asha.client.farmers(FarmerQuery(centre="KOLAR", text=text))
+            self.assertEqual(sorted(row.contact.name for row in found.items), names, text)
+        first = await asha.client.farmers(FarmerQuery(centre="KOLAR", text="dev", limit=1))
+        second = await asha.client.farmers(FarmerQuery(centre="KOLAR", text="dev", limit=1, after=first.next))
+        self.assertEqual([row.contact.name for row in first.items + second.items], ["Ramesh Gowda", "Lakshmi Devi"])
+        self.assertIsNone(second.next)
+        self.assertEqual((await asha.client.farmers(FarmerQuery(centre="MALUR", text="lak"))).items, [])
 
     async def test_shutting_down_twice_is_fine_and_later_calls_are_refused(self):
         asha = await self.market.hires("Asha", "clerk")
@@ -436,12 +440,12 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 edit(DraftEdit.SET_BUSINESS_DATE("2026-02-30")),
                 amend(DeliveryEdit.SET_BUSINESS_DATE("today")),
                 client.today("KOLAR", "21.11.2026"),
-                client.deliveries(DeliveryQuery(date="2026-13-01")),
+                client.deliveries(DeliveryQuery(from_date="2026-13-01")),
             ],
             "commodity": [client.start_draft(StartDraft(centre="KOLAR", commodity=""))],
             "lorry": [client.change_load(lakshmi.basis, LoadEdit.SET_LORRY("?"))],
             "join_code": [client.join_load(bad)],
-            "centre": [client.today("not a centre"), client.farmers("", "")],
+            "centre": [client.today("not a centre"), client.farmers(FarmerQuery(centre=""))],
         }
         for field, refused in calls.items():
             for call in refused:
@@ -465,7 +469,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual([(it.outcome, it.counts.logged) for it in reports], [(SyncOutcome.COMPLETE, 12), (SyncOutcome.COMPLETE, 22)])
         await asha.client.shut_down()
         self.assertEqual(await ravi.totals(), Sum(deliveries=20, voided=0, bags=20, gross_g=600_000))
-        self.assertEqual([row.contact.name for row in await ravi.client.farmers("KOLAR", "")], ["Ramesh"])
+        self.assertEqual([row.contact.name for row in (await ravi.client.farmers(FarmerQuery(centre="KOLAR"))).items], ["Ramesh"])
         await asha.restarts()
         self.assertEqual(await asha.totals(), Sum(deliveries=10, voided=0, bags=10, gross_g=200_000))
 

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 use crate::store::look_alikes;
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
-use crate::store::rows::{self, FarmerRow};
+use crate::store::rows;
 use crate::store::seam;
 use crate::store::{decisions, records as stored};
 use crate::units::{CentreCode, ContactId, FarmerId};
@@ -112,20 +112,6 @@ impl FieldClient {
     pub fn farmer(&self, farmer_id: FarmerId) -> Result<FarmerView, Error> {
         let author = self.author()?;
         self.store.read(|db| farmer_view(db, &author, farmer_id))
-    }
-
-    /// Returns up to `limit` farmers of a centre, newest first, for whom each word of `text` begins a word of the name, village or
-    /// telephone number; the newest of all if `text` is blank. Words are compared without case, accents and apostrophes, in every script;
-    /// a telephone number is found from its first digits, with or without the country code.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] of `text`, [`Error::Refused`] for a centre that is not granted, [`Error::Unauthorized`], [`Error::Store`].
-    pub fn farmers(&self, centre: &CentreCode, text: &str, limit: u32) -> Result<Vec<FarmerRow>, Error> {
-        let author = self.author()?;
-        author.require_centre(centre)?;
-        // Only checked: a text of signs that is stored as an empty one still is no request for all farmers.
-        check_text(text, false).map_err(|wrong| Error::invalid("text", wrong))?;
-        Ok(self.store.read(|db| rows::farmers(&mut seam(db), &Scope::Centre(centre.clone()), text, limit))?)
     }
 
     /// Returns contact details as they are stored. A telephone number without a country code is one of the organisation's country; before

@@ -22,7 +22,7 @@ use crate::scope::Scope;
 use crate::store::decisions::{self, Reference};
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
-use crate::store::rows::{self, DeliveryFilter, Sum};
+use crate::store::rows::{self, Sum};
 use crate::store::seam;
 use crate::store::{drafts, records as stored};
 use crate::units::{
@@ -445,9 +445,8 @@ pub(super) fn check_load(
 
 /// Returns the deliveries on a load that are not voided, ordered by id.
 fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
-    let filter = DeliveryFilter { load_id: Some(load_id), ..DeliveryFilter::default() };
     let mut lines = Vec::new();
-    for row in rows::deliveries(&mut seam(db), &filter, u32::MAX)?.into_iter().filter(|row| !row.is_voided) {
+    for row in rows::deliveries_on(&mut seam(db), load_id)? {
         let heads = stored::find(&mut seam(db), row.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);
         lines.push(ManifestLine {
             delivery_id: row.delivery_id,
@@ -456,6 +455,5 @@ fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLi
             gross: row.gross_g,
         });
     }
-    lines.sort_by_key(|line| line.delivery_id);
     Ok(lines)
 }

@@ -12,6 +12,7 @@ mod farmer;
 mod handover;
 mod inbox;
 mod listen;
+mod lists;
 mod load;
 mod moving;
 mod simple;
@@ -46,7 +47,8 @@ use crate::units::{
 
 pub use crate::store::carried::Carried;
 pub use crate::store::outbox::{Backlog, SyncState};
-pub use crate::store::simple::{ListOrder, SimpleFilter};
+pub use crate::store::rows::ListOrder;
+pub use crate::store::simple::SimpleFilter;
 pub use access::{Access, PhoneUser};
 pub use action::Basis;
 pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle, LotView, ReadingInput, ReadingView};
@@ -54,6 +56,7 @@ pub use draft::{DraftEdit, StartDraft};
 pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
+pub use lists::{DeliveryItem, DeliveryPage, DeliveryQuery, FarmerPage, FarmerQuery, LoadItem, LoadPage, LoadQuery};
 pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
 pub use simple::{Place, SimplePage, SimpleView};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};

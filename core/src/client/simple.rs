@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::delivery::checked;
+use super::lists::check_limit;
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_visible};
 use crate::Error;
 use crate::decisions::ReviewCode;
@@ -12,7 +13,8 @@ use crate::rules::{ActionCode, check_step, check_text, simple_actions};
 use crate::scope::{Scope, ScopeForm};
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
-use crate::store::simple::{ListOrder, SimpleFilter, list};
+use crate::store::rows::ListOrder;
+use crate::store::simple::{SimpleFilter, list};
 use crate::store::{decisions, drafts, records as stored, seam};
 use crate::units::{CentreCode, CommodityCode, DeliveryId, DocumentId, SeasonCode};
 
@@ -132,7 +134,7 @@ impl FieldClient {
     /// Returns a page of the simple records of a kind at a centre, or at all granted ones, that follow the record `after`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] if `after` is not on this phone any more: begin with the first page. [`Error::Refused`] for a centre that is not
+    /// [`Error::Invalid`] of `limit`; [`Error::NotFound`] if `after` is not on this phone any more: begin with the first page. [`Error::Refused`] for a centre that is not
     /// granted, or a locked phone; [`Error::Unauthorized`], [`Error::Store`].
     pub fn simple_records<C: SimpleKind>(
         &self,
@@ -143,6 +145,7 @@ impl FieldClient {
         limit: u32,
     ) -> Result<SimplePage<C>, Error> {
         let author = self.author()?;
+        check_limit(limit)?;
         centre.map_or(Ok(()), |centre| author.require_centre(centre))?;
         let mut scopes = match C::HOME {
             ScopeForm::Season => author.season_scopes(),
@@ -154,7 +157,7 @@ impl FieldClient {
                 require_visible::<Simple<C>>(db, &author, after, "last record of the page before")?;
             }
             let kind = Kind::of::<Simple<C>>();
-            let mut ids = list(&mut seam(db), kind, &scopes, filter, order, after, limit.saturating_add(1))?;
+            let mut ids = list(&mut seam(db), kind, &scopes, filter, order, after, limit + 1)?;
             let has_more = ids.len() > limit as usize;
             ids.truncate(limit as usize);
             let next = ids.last().copied().filter(|_| has_more);

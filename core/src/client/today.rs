@@ -40,7 +40,7 @@ impl FieldClient {
             for season in author.reference.all::<Season>() {
                 let scope = Scope::Season(centre.clone(), season.code.clone());
                 sum = sum + rows::day_sum(&mut seam(db), &scope, date)?;
-                loads.extend(rows::loads(&mut seam(db), &scope, date)?);
+                loads.extend(rows::loads_on(&mut seam(db), &scope, date)?);
             }
             let (drafts, sync) = (self.drafts_in(db, &author)?, self.sync_status_in(db)?);
             Ok(Today { date, sum, drafts, discarded_drafts: installation::discards(db)?, loads, sync })

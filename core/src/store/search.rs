@@ -3,10 +3,11 @@
 //! Owns the table `words`: for each document its folded words ([`crate::text::words`]) and their prefixes of one to three characters, so
 //! that a short prefix is one key. The engines only index the table, so search is the same on both.
 
+use super::rows::{Part, sorted};
 use super::sql::{Column, Insert, Reader, Writer, values};
 use super::{Error, records};
 use crate::scope::Scope;
-use crate::text::{Query, queries};
+use crate::text::{PHONE_END, Query, queries};
 use crate::units::{DocumentId, ToValue, Value};
 
 /// Longest prefix that has a row of its own, in characters.
@@ -48,27 +49,37 @@ pub(super) fn clear(db: &mut dyn Writer) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns up to `limit` documents of a scope, newest id first, that match one of the queries of `text`; none if it has no word.
-pub(super) fn matching(db: &mut dyn Reader, scope: &Scope, text: &str, limit: u32) -> Result<Vec<DocumentId>, Error> {
+/// Returns a part of the documents of a scope, by id, that match one of the queries of `text`; none if it has no word.
+pub(super) fn matching(
+    db: &mut dyn Reader,
+    scope: &Scope,
+    text: &str,
+    part: &Part<DocumentId>,
+) -> Result<Vec<DocumentId>, Error> {
     let mut found = Vec::new();
     for query in queries(text) {
-        found.extend(with_prefixes(db, scope, query, limit)?);
+        found.extend(with_prefixes(db, scope, query, *part)?);
     }
-    found.sort_unstable_by(|a, b| b.cmp(a));
+    let mut found = sorted(found, part.order, u32::MAX, |id| *id);
     found.dedup();
-    found.truncate(limit as usize);
+    found.truncate(part.limit as usize);
     Ok(found)
 }
 
-/// Returns up to `limit` documents of a scope, newest id first, in which each word of the query begins a word.
-fn with_prefixes(db: &mut dyn Reader, scope: &Scope, mut wanted: Query, limit: u32) -> Result<Vec<DocumentId>, Error> {
+/// Returns a part of the documents of a scope, by id, in which each word of the query begins a word.
+fn with_prefixes(
+    db: &mut dyn Reader,
+    scope: &Scope,
+    mut wanted: Query,
+    mut part: Part<DocumentId>,
+) -> Result<Vec<DocumentId>, Error> {
     wanted.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
     wanted.dedup();
-    let (mut found, mut before) = (Vec::new(), None);
+    let (mut found, limit) = (Vec::new(), part.limit);
     loop {
-        let batch = candidates(db, scope, &wanted, before, limit)?;
+        let batch = candidates(db, scope, &wanted, &part)?;
         let Some(last) = batch.last() else { return Ok(found) };
-        before = Some(*last);
+        part.after = Some(*last);
         let is_last = batch.len() < limit as usize;
         for document in batch {
             if has_all_prefixes(db, document, &wanted)? {
@@ -84,17 +95,17 @@ fn with_prefixes(db: &mut dyn Reader, scope: &Scope, mut wanted: Query, limit: u
     }
 }
 
-/// Returns up to `limit` documents with ids below `before` that have a word with the first of the `wanted` prefixes, which is the longest,
-/// and words with the first characters of the others.
+/// Returns a part of the documents that have a word with the first of the `wanted` prefixes, which is the longest, and words with the first
+/// characters of the others.
 fn candidates(
     db: &mut dyn Reader,
     scope: &Scope,
     wanted: &[String],
-    before: Option<DocumentId>,
-    limit: u32,
+    part: &Part<DocumentId>,
 ) -> Result<Vec<DocumentId>, Error> {
     let Some((longest, others)) = wanted.split_first() else { return Ok(Vec::new()) };
-    let mut params = values![scope, limit].to_vec();
+    let (beyond, direction) = part.order.terms();
+    let mut params = values![scope, part.limit].to_vec();
     let mut number_of = |text: String| {
         params.push(Value::Text(text.into()));
         params.len()
@@ -114,14 +125,14 @@ fn candidates(
         )
     };
     let mut conditions: Vec<String> = others.iter().map(other).collect();
-    if let Some(before) = &before {
-        params.push(before.to_value());
-        conditions.push(format!(" AND w.document_id < ?{}", params.len()));
+    if let Some(after) = &part.after {
+        params.push(after.to_value());
+        conditions.push(format!(" AND w.document_id {beyond} ?{}", params.len()));
     }
     // Several words of a document may be in a range.
     let distinct = if is_row(longest) { "" } else { "DISTINCT " };
     let statement = format!(
-        "SELECT {distinct}w.document_id FROM words w WHERE w.scope = ?1 AND {driver}{} ORDER BY w.document_id DESC LIMIT ?2",
+        "SELECT {distinct}w.document_id FROM words w WHERE w.scope = ?1 AND {driver}{} ORDER BY w.document_id {direction} LIMIT ?2",
         conditions.concat()
     );
     Ok(db.query_all(&statement, &params, |row| row.get(0))?)
@@ -149,7 +160,9 @@ fn beginning(word: &str, length: usize) -> String {
 /// Returns the tokens of words: the words and their prefixes, without duplicates.
 pub(super) fn tokens(words: &[String]) -> Vec<String> {
     let lengths = 1..=MAX_PREFIX;
-    let beginnings = words.iter().flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
+    // A search for the end of a number has more characters than a prefix.
+    let begun = words.iter().filter(|word| !word.starts_with(PHONE_END));
+    let beginnings = begun.flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
     let mut tokens: Vec<String> = words.iter().cloned().chain(beginnings).collect();
     tokens.sort_unstable();
     tokens.dedup();

@@ -1,6 +1,7 @@
 //! Lists of simple records. A page is cut by time and id, so that records that arrive meanwhile are neither repeated nor skipped.
 
 use super::Error;
+use super::rows::ListOrder;
 use super::sql::{Dialect, Reader, Value};
 use crate::records::Kind;
 use crate::records::simple::SimpleState;
@@ -20,16 +21,7 @@ pub struct SimpleFilter {
     pub state: Option<SimpleState>,
 }
 
-/// The order of a list, by the hybrid time of recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListOrder {
-    /// As in a chat.
-    OldestFirst,
-    /// As in a list of what happened lately.
-    NewestFirst,
-}
-
-/// Returns the ids of up to `limit` records of a kind in these scopes that follow the record `after`; none if `after` is not stored.
+/// Returns, in the order of their times, the ids of up to `limit` records of a kind in these scopes that follow the record `after`; none if `after` is not stored.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
@@ -62,10 +54,7 @@ pub fn list(
     let places = if scopes.is_empty() { "NULL".to_owned() } else { places.join(", ") };
     conditions.push(format!("{scope} IN ({places})"));
     params.extend(scopes.iter().map(ToValue::to_value));
-    let (than, direction) = match order {
-        ListOrder::OldestFirst => (">", "ASC"),
-        ListOrder::NewestFirst => ("<", "DESC"),
-    };
+    let (than, direction) = order.terms();
     if let Some(after) = &after {
         params.push(after.to_value());
         conditions.push(format!(

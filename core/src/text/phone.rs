@@ -7,6 +7,10 @@ use super::script::ascii_digit;
 
 /// Longest number of E.164, in digits; a forged record may have more, which are left out.
 const MAX_DIGITS: usize = 15;
+/// First character of a word that has the digits of a number in reverse, so that the number is found from its last digits.
+pub const PHONE_END: char = '<';
+/// Fewest last digits from which a number is found.
+const MIN_END_DIGITS: usize = 3;
 /// Digits at the end of a number that make it a placeholder if they are alike or count up or down.
 const PLACEHOLDER_DIGITS: usize = 7;
 
@@ -42,7 +46,7 @@ pub fn e164(digits: &str, country: &str) -> Option<String> {
 }
 
 /// Returns the words by which a stored telephone number is found: its digits, those without the country code, and these after the digits
-/// that are dialled before them within the country, such as `8` in Russia.
+/// that are dialled before them within the country, such as `8` in Russia; and [`PHONE_END`] with all digits in reverse.
 pub fn phone_words(number: &str) -> Vec<String> {
     let digits: String = number.chars().filter(char::is_ascii_digit).take(MAX_DIGITS).collect();
     let parsed = number.starts_with('+').then(|| PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok()).flatten();
@@ -51,22 +55,24 @@ pub fn phone_words(number: &str) -> Vec<String> {
         let dialled = dialled.chars().filter(char::is_ascii_digit).collect();
         [rlibphonenumber::get_national_significant_number_owned(&number), dialled]
     });
+    let end = format!("{PHONE_END}{}", digits.chars().rev().collect::<String>());
     let mut words: Vec<String> = [digits].into_iter().chain(within).filter(|word| !word.is_empty()).collect();
     words.dedup();
+    if !words.is_empty() {
+        words.push(end);
+    }
     words
 }
 
 /// Returns the beginnings of words by which a number is found if `text` is its beginning as people dial it: all digits, and those after
-/// the `00` of a call from abroad. None if the text is no such beginning.
+/// the `00` of a call from abroad; and from three digits on, [`PHONE_END`] with the digits in reverse. None if the text is no such beginning.
 pub(super) fn phone_beginnings(text: &str) -> Vec<String> {
     let Some(digits) = phone_digits(text) else { return Vec::new() };
     let dialled = digits.trim_start_matches('+');
-    [dialled]
-        .into_iter()
-        .chain(dialled.strip_prefix("00"))
-        .filter(|digits| !digits.is_empty())
-        .map(str::to_owned)
-        .collect()
+    let beginnings = [dialled].into_iter().chain(dialled.strip_prefix("00"));
+    let end = (digits.len() >= MIN_END_DIGITS && dialled == digits)
+        .then(|| format!("{PHONE_END}{}", digits.chars().rev().collect::<String>()));
+    beginnings.filter(|digits| !digits.is_empty()).map(str::to_owned).chain(end).collect()
 }
 
 /// Returns whether a number is one that people type for want of another: its last seven digits are the same, or count up or down.
@@ -112,13 +118,24 @@ mod tests {
 
     #[test]
     fn numbers_are_found_as_dialled_from_far_and_near() {
-        assert_eq!(phone_words("+919845011111"), ["919845011111", "9845011111", "09845011111"]);
-        assert_eq!(phone_words("+79123456789"), ["79123456789", "9123456789", "89123456789"]);
-        assert_eq!(phone_words("+3612345678"), ["3612345678", "12345678", "0612345678"], "Hungary dials 06");
-        assert_eq!(phone_words("+390391234567"), ["390391234567", "0391234567"], "Italy dials nothing before it");
-        assert_eq!(phone_words("12345"), ["12345"]);
+        assert_eq!(phone_words("+919845011111"), ["919845011111", "9845011111", "09845011111", "<111110548919"]);
+        assert_eq!(phone_words("+79123456789"), ["79123456789", "9123456789", "89123456789", "<98765432197"]);
+        assert_eq!(
+            phone_words("+3612345678"),
+            ["3612345678", "12345678", "0612345678", "<8765432163"],
+            "Hungary dials 06"
+        );
+        assert_eq!(
+            phone_words("+390391234567"),
+            ["390391234567", "0391234567", "<765432193093"],
+            "Italy dials nothing before it"
+        );
+        assert_eq!(phone_words("12345"), ["12345", "<54321"]);
         assert_eq!(phone_words(""), [""; 0]);
-        assert_eq!(phone_beginnings("0091 98"), ["009198", "9198"]);
+        assert_eq!(phone_beginnings("0091 98"), ["009198", "9198", "<891900"]);
+        assert_eq!(phone_beginnings("98"), ["98"], "two digits end too many numbers");
+        assert_eq!(phone_beginnings("111"), ["111", "<111"]);
+        assert_eq!(phone_beginnings("+91 98"), ["9198"], "a plus is in front of a number");
         assert_eq!(phone_beginnings("Asha"), [""; 0]);
     }
 

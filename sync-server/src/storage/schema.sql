@@ -138,7 +138,5 @@ CREATE TABLE deferred_decisions (
     PRIMARY KEY (scope, seq)
 ) STRICT, WITHOUT ROWID;
 
--- Numbers on paper, by which the office searches.
-CREATE INDEX deliveries_by_receipt ON deliveries (device_code, receipt_seq);
+-- By which the office searches.
 CREATE INDEX loads_by_number ON loads (number);
-CREATE INDEX farmers_by_code ON farmers (code);

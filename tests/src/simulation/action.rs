@@ -4,7 +4,7 @@
 //! [`World::expect_durable`]; any other result is classified with [`World::observe`].
 
 use ed25519_dalek::SigningKey;
-use farmtally_core::client::{DeliveryEdit, FarmerInput, LoadEdit, OpenLoad, StartDraft};
+use farmtally_core::client::{DeliveryEdit, FarmerInput, FarmerQuery, LoadEdit, OpenLoad, StartDraft};
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
 use farmtally_core::records::farmer::ContactDetails;
@@ -131,9 +131,9 @@ pub(super) fn registers(world: &mut World, who: usize) {
 
 fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
     let centre = world.centre(who);
-    let result = world.phones[who].client().farmers(&centre, "", 20);
+    let result = world.phones[who].client().farmers(&FarmerQuery { limit: 20, ..FarmerQuery::new(centre, "") });
     let CallOutcome::Done(farmers) = world.observe(who, "looks for a farmer", result) else { return None };
-    world.picks(&farmers)
+    world.picks(&farmers.items)
 }
 
 /// Draws a load of any phone; `None` if this phone does not know it.

@@ -8,7 +8,7 @@ use farmtally_core::client::{InboxItem, InboxKind, SyncOutcome};
 use farmtally_core::environment::Clock;
 use farmtally_core::records::{Delivery, Load, Stamp};
 use farmtally_core::store::records;
-use farmtally_core::store::rows::{DeliveryFilter, Sum};
+use farmtally_core::store::rows::Sum;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, FarmerId, Grams, LoadId};
 
@@ -16,6 +16,7 @@ use super::monitor::server_reader;
 use super::oracle::{Certainty, Fact, FactKind, Replica, ServerState};
 use super::phone::Phone;
 use super::world::World;
+use crate::all_deliveries;
 use crate::market::fingerprint_of;
 
 /// Rounds of syncs, at most, until the simulation must be quiescent.
@@ -124,8 +125,8 @@ impl World {
             for fact in facts.iter_mut().filter(here) {
                 assert!(replica.contains(fact), "{} has not what was promised: {}", phone.name, fact.what);
             }
-            let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
-            let shown: BTreeSet<DeliveryId> = rows.iter().map(|(row, _)| row.delivery_id).collect();
+            let rows = all_deliveries(phone.client());
+            let shown: BTreeSet<DeliveryId> = rows.iter().map(|row| row.delivery_id).collect();
             for fact in facts.iter().filter(|fact| fact.centre == phone.centre) {
                 if let FactKind::Recorded { delivery, .. } = fact.what {
                     assert!(shown.contains(&delivery), "{} does not show {delivery}", phone.name);
@@ -188,9 +189,9 @@ impl World {
         };
         let (mut checked, mut skipped) = (0, 0);
         for phone in self.phones.iter().filter(|phone| !phone.is_wiped()) {
-            let rows = phone.client().deliveries(&DeliveryFilter::default(), 10_000).expect("rows");
+            let rows = all_deliveries(phone.client());
             let mut numbers = BTreeSet::new();
-            for (row, _) in rows {
+            for row in rows {
                 if is_doubled(&row.device_code) {
                     skipped += 1;
                     continue;

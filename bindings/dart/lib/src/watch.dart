@@ -38,8 +38,10 @@ extension FieldClientWatch on FieldClient {
       _watch(const {Topic.deliveries, Topic.inbox, Topic.sync}, () => delivery(deliveryId));
 
   /// [FieldClient.farmers], now and after each change.
-  Stream<List<FarmerRow>> watchFarmers(CentreCode centre, String text, {int limit = 50}) =>
-      _watch(const {Topic.farmers}, () => farmers(centre, text, limit: limit));
+  Stream<FarmerPage> watchFarmers(FarmerQuery query) => _watch(const {Topic.farmers}, () => farmers(query));
+
+  /// [FieldClient.loads], now and after each change.
+  Stream<LoadPage> watchLoads(LoadQuery query) => _watch(const {Topic.loads, Topic.sync}, () => loads(query));
 
   /// [FieldClient.farmer], now and after each change.
   Stream<FarmerView> watchFarmer(FarmerId farmerId) =>

@@ -1,4 +1,6 @@
-use farmtally_core::client::{BagView, Basis, DeliveryView, Lifecycle, LotView, ReadingView, SyncState};
+use farmtally_core::client::{
+    BagView, Basis, DeliveryItem, DeliveryPage, DeliveryView, Lifecycle, LotView, ReadingView, SyncState,
+};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::delivery::{Print, PrintMedium, Signature};
 use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, Point, Stamp, Stroke};
@@ -304,8 +306,6 @@ pub struct DeliveryView {
 /// A recorded delivery in a list.
 #[uniffi::remote(Record)]
 pub struct DeliveryRow {
-    /// Number in the order of arrival on this phone
-    pub arrival: i64,
     /// Id of the delivery
     pub delivery_id: DeliveryId,
     /// Its centre and season
@@ -337,7 +337,7 @@ pub struct DeliveryRow {
 }
 
 /// A recorded delivery in a list, with its sync state.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct DeliveryItem {
     /// The delivery
     pub row: DeliveryRow,
@@ -345,21 +345,11 @@ pub struct DeliveryItem {
     pub sync: SyncState,
 }
 
-/// A page of deliveries, the last to arrive on this phone first.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+/// A page of deliveries.
+#[uniffi::remote(Record)]
 pub struct DeliveryPage {
     /// The deliveries
     pub items: Vec<DeliveryItem>,
-    /// Pass it as `after` of the next query; null on the last page
-    pub next: Option<i64>,
-}
-
-impl DeliveryPage {
-    /// Makes a page of `limit` rows; one more row says that another page follows.
-    pub(crate) fn new(mut rows: Vec<(DeliveryRow, SyncState)>, limit: usize) -> Self {
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let next = rows.last().filter(|_| has_more).map(|(row, _)| row.arrival);
-        Self { items: rows.into_iter().map(|(row, sync)| DeliveryItem { row, sync }).collect(), next }
-    }
+    /// Pass it as `after` of the query for the next page; null on the last page
+    pub next: Option<String>,
 }

@@ -1,4 +1,4 @@
-use farmtally_core::client::{Basis, FarmerView, SyncState};
+use farmtally_core::client::{Basis, FarmerPage, FarmerView, SyncState};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::Conflict;
 use farmtally_core::records::farmer::ContactDetails;
@@ -38,4 +38,13 @@ pub struct FarmerRow {
     pub code: String,
     /// Name, village and telephone number; empty texts if they are not on this phone
     pub contact: ContactDetails,
+}
+
+/// A page of farmers.
+#[uniffi::remote(Record)]
+pub struct FarmerPage {
+    /// The farmers
+    pub items: Vec<FarmerRow>,
+    /// Pass it as `after` of the query for the next page; null on the last page
+    pub next: Option<String>,
 }

@@ -1,4 +1,4 @@
-use farmtally_core::client::{Basis, CloseView, LoadView, SyncState};
+use farmtally_core::client::{Basis, CloseView, LoadItem, LoadPage, LoadView, SyncState};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::load::{LoadEvent, LoadState, LoadStep, Loader};
@@ -163,4 +163,24 @@ pub struct LoadRow {
     pub loaders: u32,
     /// Number of fields that have concurrent values
     pub conflicts: u32,
+}
+
+/// A load in a list, with its totals and sync state.
+#[uniffi::remote(Record)]
+pub struct LoadItem {
+    /// The load
+    pub row: LoadRow,
+    /// Totals of its deliveries, as far as they are on this phone
+    pub sum: Sum,
+    /// How far it is on its way to the server's log
+    pub sync: SyncState,
+}
+
+/// A page of loads.
+#[uniffi::remote(Record)]
+pub struct LoadPage {
+    /// The loads
+    pub items: Vec<LoadItem>,
+    /// Pass it as `after` of the query for the next page; null on the last page
+    pub next: Option<String>,
 }

@@ -17,7 +17,6 @@ mod sync;
 mod today;
 mod weight;
 
-pub(crate) use delivery::DeliveryPage;
 pub(crate) use inbox::InboxPage;
 pub(crate) use reference::Reference;
 pub(crate) use simple::{NotePage, NoteView};

@@ -39,8 +39,13 @@ extension FieldClient {
     }
 
     /// `farmers`, now and after each change.
-    public func watchFarmers(centre: CentreCode, text: String, limit: UInt32 = 50) -> AsyncThrowingStream<[FarmerRow], Error> {
-        watch([.farmers]) { try await $0.farmers(centre: centre, text: text, limit: limit) }
+    public func watchFarmers(query: FarmerQuery) -> AsyncThrowingStream<FarmerPage, Error> {
+        watch([.farmers]) { try await $0.farmers(query: query) }
+    }
+
+    /// `loads`, now and after each change.
+    public func watchLoads(query: LoadQuery) -> AsyncThrowingStream<LoadPage, Error> {
+        watch([.loads, .sync]) { try await $0.loads(query: query) }
     }
 
     /// `farmer`, now and after each change.

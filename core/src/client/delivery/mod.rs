@@ -25,8 +25,7 @@ use crate::records::{AnyRecord, Delivery, Kind, Merged, encode};
 use crate::rules::{ActionCode, Check, Heap, check_delivery, check_draft};
 use crate::scope::Scope;
 use crate::store::heaps::{self, Weighed};
-use crate::store::outbox::{self, SyncState};
-use crate::store::rows::{self, DeliveryFilter, DeliveryRow};
+use crate::store::outbox::SyncState;
 use crate::store::{drafts, seam};
 use crate::units::DeliveryId;
 
@@ -127,19 +126,6 @@ impl FieldClient {
             let version = found.version();
             self.stored_view(db, &author, version, found.record)
         })
-    }
-
-    /// Returns recorded deliveries of the granted centres, voided ones too, the last to arrive here first. Ignores `filter.within`.
-    ///
-    /// # Errors
-    /// [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
-    pub fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<(DeliveryRow, SyncState)>, Error> {
-        let filter = DeliveryFilter { within: Some(self.author()?.season_scopes()), ..filter.clone() };
-        Ok(self.store.read(|db| {
-            let rows = rows::deliveries(&mut seam(db), &filter, limit)?.into_iter();
-            rows.map(|row| outbox::state(db, row.delivery_id.into()).map(|state| (row, state)))
-                .collect::<Result<_, _>>()
-        })?)
     }
 
     /// Fails with the checks that are not in `accept`, if any.

@@ -11,7 +11,7 @@ CREATE TABLE documents (
 -- Projections can be deleted and rebuilt from documents. Besides `arrival`, only the record's id is unique.
 
 CREATE TABLE deliveries (
-    arrival        INTEGER PRIMARY KEY,        -- order of arrival in this database; the key of paging
+    arrival        INTEGER PRIMARY KEY,        -- order of arrival in this database
     delivery_id    BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     farmer_id      BLOB NOT NULL,
@@ -30,8 +30,10 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
+CREATE INDEX deliveries_by_receipt ON deliveries (device_code, receipt_seq);
+CREATE INDEX voided_deliveries ON deliveries (scope, business_day, recorded_at_ms) WHERE is_voided = 1;
 -- The totals of a load are read from this index alone.
-CREATE INDEX deliveries_by_load ON deliveries (load_id, arrival, is_voided, bag_count, gross_g);
+CREATE INDEX deliveries_by_load ON deliveries (load_id, is_voided, bag_count, gross_g);
 
 CREATE INDEX deliveries_by_replaced ON deliveries (replaces) WHERE replaces IS NOT NULL;
 
@@ -47,6 +49,7 @@ CREATE TABLE loads (
     conflicts      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX loads_by_day ON loads (scope, business_day);
+CREATE INDEX loads_by_lorry ON loads (lorry, business_day);
 
 CREATE TABLE farmers (
     arrival        INTEGER PRIMARY KEY,
@@ -99,7 +102,8 @@ CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
 CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
 CREATE INDEX simple_records_in_conflict ON simple_records (record_id) WHERE conflicts > 0;
 
-CREATE INDEX farmers_by_scope ON farmers (scope, arrival);
+CREATE INDEX farmers_by_scope ON farmers (scope, farmer_id);
+CREATE INDEX farmers_by_code ON farmers (scope, code, farmer_id);
 
 -- Folded words of documents, and their prefixes of one to three characters (store::search).
 CREATE TABLE words (

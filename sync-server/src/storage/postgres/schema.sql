@@ -212,7 +212,5 @@ ALTER TABLE deferred_decisions FORCE ROW LEVEL SECURITY;
 CREATE POLICY deferred_decisions_of_organisation ON deferred_decisions
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 
--- Numbers on paper, by which the office searches.
-CREATE INDEX deliveries_by_receipt ON deliveries (organisation, device_code, receipt_seq);
+-- By which the office searches.
 CREATE INDEX loads_by_number ON loads (organisation, number);
-CREATE INDEX farmers_by_code ON farmers (organisation, code);

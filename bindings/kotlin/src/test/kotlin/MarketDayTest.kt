@@ -37,6 +37,7 @@ import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryId
 import org.farmtally.field.DeliveryQuery
+import org.farmtally.field.FarmerQuery
 import org.farmtally.field.DraftEdit
 import org.farmtally.field.FarmerId
 import org.farmtally.field.FieldClient
@@ -313,9 +314,12 @@ class MarketDayTest {
             "" to listOf("Lakshmi Devi", "Ramesh Gowda"),
         )
         for ((text, names) in expected)
-            assertEquals(names, asha.client.farmers(KOLAR, text).map { it.contact.name }.sorted(), text)
-        assertEquals(1, asha.client.farmers(KOLAR, "dev", limit = 1u).size)
-        assertTrue(asha.client.farmers(MALUR, "lak").isEmpty())
+            assertEquals(names, asha.client.farmers(FarmerQuery(KOLAR, text)).items.map { it.contact.name }.sorted(), text)
+        val first = asha.client.farmers(FarmerQuery(KOLAR, "dev", limit = 1u))
+        val second = asha.client.farmers(FarmerQuery(KOLAR, "dev", limit = 1u, after = first.next))
+        assertEquals(listOf("Ramesh Gowda", "Lakshmi Devi"), (first.items + second.items).map { it.contact.name })
+        assertNull(second.next)
+        assertTrue(asha.client.farmers(FarmerQuery(MALUR, "lak")).items.isEmpty())
     }
 
     @Test
@@ -406,12 +410,12 @@ class MarketDayTest {
             "date" to { edit(DraftEdit.SetBusinessDate(BusinessDate("2026-02-30"))) },
             "date" to { amend(DeliveryEdit.SetBusinessDate(BusinessDate("today"))) },
             "date" to { client.today(KOLAR, BusinessDate("21.11.2026")) },
-            "date" to { client.deliveries(DeliveryQuery(date = BusinessDate("2026-13-01"))) },
+            "date" to { client.deliveries(DeliveryQuery(fromDate = BusinessDate("2026-13-01"))) },
             "commodity" to { client.startDraft(start.copy(commodity = CommodityCode(""))) },
             "lorry" to { client.changeLoad(lakshmi.basis, LoadEdit.SetLorry(LorryPlate("?"))) },
             "join_code" to { client.joinLoad(bad) },
             "centre" to { client.today(CentreCode("not a centre")) },
-            "centre" to { client.farmers(CentreCode(""), "") },
+            "centre" to { client.farmers(FarmerQuery(CentreCode(""))) },
         )
         calls.forEachIndexed { index, (field, call) ->
             val refusal = refused<FieldException.Invalid> { call() }
@@ -437,7 +441,7 @@ class MarketDayTest {
         assertEquals(complete, reports.map { it.outcome to it.counts.logged })
         asha.client.shutDown()
         assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = Grams(600_000)), ravi.totals())
-        assertEquals(listOf("Ramesh"), ravi.client.farmers(KOLAR, "").map { it.contact.name })
+        assertEquals(listOf("Ramesh"), ravi.client.farmers(FarmerQuery(KOLAR)).items.map { it.contact.name })
         asha.restarts()
         assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = Grams(200_000)), asha.totals())
     } }

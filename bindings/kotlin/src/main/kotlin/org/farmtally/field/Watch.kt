@@ -27,8 +27,11 @@ fun FieldClient.watchDeliveries(query: DeliveryQuery): Flow<DeliveryPage> =
 fun FieldClient.watchDelivery(deliveryId: DeliveryId): Flow<DeliveryView> =
     watch(Topic.DELIVERIES, Topic.INBOX, Topic.SYNC) { delivery(deliveryId) }
 
-fun FieldClient.watchFarmers(centre: CentreCode, text: String, limit: UInt = 50u): Flow<List<FarmerRow>> =
-    watch(Topic.FARMERS) { farmers(centre, text, limit) }
+fun FieldClient.watchFarmers(query: FarmerQuery): Flow<FarmerPage> =
+    watch(Topic.FARMERS) { farmers(query) }
+
+fun FieldClient.watchLoads(query: LoadQuery): Flow<LoadPage> =
+    watch(Topic.LOADS, Topic.SYNC) { loads(query) }
 
 fun FieldClient.watchFarmer(farmerId: FarmerId): Flow<FarmerView> =
     watch(Topic.FARMERS, Topic.INBOX, Topic.SYNC) { farmer(farmerId) }

@@ -1,0 +1,226 @@
+//! Rows of deliveries: lists, totals, and what is on a load.
+
+use minicbor::{Decode, Encode};
+
+use super::{List, Part, sorted};
+use crate::scope::Scope;
+use crate::store::Error;
+use crate::store::sql::{self, Column, Reader, Row, Value, values};
+use crate::units::{BusinessDate, DeliveryId, DeviceCode, FarmerId, Grams, LoadId, Timestamp, ToValue, UserId};
+
+/// A recorded delivery in a list, voided or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// The delivery's id.
+    pub delivery_id: DeliveryId,
+    /// The scope of the delivery.
+    pub scope: Scope,
+    /// The farmer who delivered.
+    pub farmer_id: FarmerId,
+    /// The load that it is on, if any.
+    pub load_id: Option<LoadId>,
+    /// The day that it counts for.
+    pub business_date: BusinessDate,
+    /// When it was recorded, by the device's time.
+    pub recorded_at: Timestamp,
+    /// The person who recorded it.
+    pub user_id: UserId,
+    /// The code of the device that recorded it.
+    pub device_code: DeviceCode,
+    /// The device's receipt count.
+    pub receipt_sequence: u32,
+    /// Whether it was voided, and is in no total.
+    pub is_voided: bool,
+    /// Number of amendments.
+    pub amendments: u32,
+    /// Number of fields in conflict.
+    pub conflicts: u32,
+    /// Number of bags that are not voided, even if the delivery is.
+    pub bags: u32,
+    /// Gross weight of these bags.
+    pub gross_g: Grams,
+}
+
+impl DeliveryRow {
+    const COLUMNS: &'static str =
+        "delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
+        receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
+
+    fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
+        Ok(Self {
+            delivery_id: row.get(0)?,
+            scope: row.get(1)?,
+            farmer_id: row.get(2)?,
+            load_id: row.get(3)?,
+            business_date: row.get(4)?,
+            recorded_at: row.get(5)?,
+            user_id: row.get(6)?,
+            device_code: row.get(7)?,
+            receipt_sequence: row.get(8)?,
+            is_voided: row.get(9)?,
+            amendments: row.get(10)?,
+            conflicts: row.get(11)?,
+            bags: row.get(12)?,
+            gross_g: row.get(13)?,
+        })
+    }
+
+    /// Returns the place of the delivery in lists.
+    pub fn key(&self) -> DeliveryKey {
+        DeliveryKey(self.business_date, self.recorded_at, self.delivery_id)
+    }
+}
+
+/// Place of a delivery in lists: its day, when it was recorded, and its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(array)]
+pub struct DeliveryKey(#[n(0)] pub BusinessDate, #[n(1)] pub Timestamp, #[n(2)] pub DeliveryId);
+
+/// Conditions that deliveries must all fulfil; `None` is no condition.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    /// With the receipt of this device and count.
+    pub receipt: Option<(DeviceCode, u32)>,
+    /// On this load.
+    pub load_id: Option<LoadId>,
+    /// Delivered by this farmer.
+    pub farmer_id: Option<FarmerId>,
+    /// Recorded by this user.
+    pub user_id: Option<UserId>,
+    /// On this business date or a later one.
+    pub from: Option<BusinessDate>,
+    /// On this business date or an earlier one.
+    pub to: Option<BusinessDate>,
+    /// Voided, or not voided.
+    pub is_voided: Option<bool>,
+}
+
+/// Returns a part of the deliveries in some scopes, voided ones too.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn deliveries(
+    db: &mut dyn Reader,
+    scopes: &[Scope],
+    filter: &DeliveryFilter,
+    part: &Part<DeliveryKey>,
+) -> Result<Vec<DeliveryRow>, Error> {
+    let key = &["business_day", "recorded_at_ms", "delivery_id"];
+    let mut list = List::new("deliveries", DeliveryRow::COLUMNS, key);
+    list.narrow(db, "device_code", filter.receipt.as_ref().map(|(device, _)| device.to_value()));
+    list.filter("receipt_seq", "=", filter.receipt.as_ref().map(|(_, sequence)| sequence.to_value()));
+    list.narrow(db, "load_id", filter.load_id.as_ref().map(ToValue::to_value));
+    list.narrow(db, "farmer_id", filter.farmer_id.as_ref().map(ToValue::to_value));
+    // Without an index of its own, which would be larger than what it saves: days are few, and people weigh every day.
+    list.filter("user_id", "=", filter.user_id.as_ref().map(ToValue::to_value));
+    list.filter("business_day", ">=", filter.from.as_ref().map(ToValue::to_value));
+    list.filter("business_day", "<=", filter.to.as_ref().map(ToValue::to_value));
+    if let Some(is_voided) = filter.is_voided {
+        // As a literal, because there is an index of voided deliveries only.
+        list.conditions.push(format!("is_voided = {}", u8::from(is_voided)));
+    }
+    let after = part.after.as_ref().map(|key| vec![key.0.to_value(), key.1.to_value(), key.2.to_value()]);
+    let cut = Part { order: part.order, after, limit: part.limit };
+    let rows = list.read(db, scopes, &cut, DeliveryRow::from_row)?;
+    Ok(sorted(rows, part.order, part.limit, DeliveryRow::key))
+}
+
+/// Returns the deliveries on a load, in any scope, that are not voided, ordered by id.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn deliveries_on(db: &mut dyn Reader, load: LoadId) -> Result<Vec<DeliveryRow>, Error> {
+    let statement = format!(
+        "SELECT {} FROM deliveries WHERE load_id = ?1 AND is_voided = 0 ORDER BY delivery_id",
+        DeliveryRow::COLUMNS
+    );
+    Ok(db.query_all(&statement, &values![load], DeliveryRow::from_row)?)
+}
+
+/// Totals of deliveries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// Deliveries that are not voided.
+    pub deliveries: u64,
+    /// Voided deliveries, which are in none of the other numbers.
+    pub voided: u64,
+    /// Bags that are not voided, of the deliveries that are not voided.
+    pub bags: u64,
+    /// Gross weight of these bags.
+    pub gross_g: Grams,
+}
+
+impl std::ops::Add for Sum {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            deliveries: self.deliveries + other.deliveries,
+            voided: self.voided + other.voided,
+            bags: self.bags + other.bags,
+            gross_g: self.gross_g + other.gross_g,
+        }
+    }
+}
+
+/// Returns the totals of all deliveries of a scope and day, whether or not they are on a load.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
+    sum(db, "scope = ?1 AND business_day = ?2", &values![scope, date])
+}
+
+/// Returns the totals of the deliveries on a load that are stored here; zero for an unknown load.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn load_sum(db: &mut dyn Reader, load: LoadId) -> Result<Sum, Error> {
+    sum(db, "load_id = ?1", &values![load])
+}
+
+fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum, Error> {
+    let statement = format!(
+        "SELECT count(*) FILTER (WHERE is_voided = 0), count(*) FILTER (WHERE is_voided = 1),
+             CAST(coalesce(sum(bag_count) FILTER (WHERE is_voided = 0), 0) AS BIGINT),
+             CAST(coalesce(sum(gross_g) FILTER (WHERE is_voided = 0), 0) AS BIGINT)
+         FROM deliveries WHERE {condition}"
+    );
+    let sum = db.query_one(&statement, params, |row| {
+        Ok(Sum { deliveries: row.get(0)?, voided: row.get(1)?, bags: row.get(2)?, gross_g: row.get(3)? })
+    })?;
+    Ok(sum.unwrap_or_default())
+}
+
+/// Returns the latest business date of a delivery in these scopes, voided or not; `None` if there is no delivery.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<BusinessDate>, Error> {
+    let statement =
+        "SELECT max(business_day) FROM keys JOIN deliveries ON deliveries.scope = keys.scope GROUP BY keys.scope";
+    let keys: Vec<Value<'_>> = scopes.iter().map(ToValue::to_value).collect();
+    let latest = db.query_all_keys(&[Column::text("scope")], &keys, statement, |row| row.get(0))?;
+    Ok(latest.into_iter().max().flatten())
+}
+
+/// Returns the deliveries on some loads that are not voided, each with its load.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT deliveries.load_id, delivery_id FROM keys
+         JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0";
+    Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// Returns the deliveries that are not voided and replace one of `replaced`, each as a pair of replaced and replacing delivery.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn replacements_of(db: &mut dyn Reader, replaced: &[DeliveryId]) -> Result<Vec<(DeliveryId, DeliveryId)>, Error> {
+    let keys: Vec<Value<'_>> = replaced.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT deliveries.replaces, delivery_id FROM keys
+         JOIN deliveries ON deliveries.replaces = keys.replaced WHERE is_voided = 0";
+    Ok(db.query_all_keys(&[Column::blob("replaced")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
