@@ -57,7 +57,7 @@
 //! # let folder = folder.path();
 //! let server = Server::open(&folder.join("server"), Environment::system())?;
 //! let reference = ReferenceFile::parse(r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}]}"#)?;
-//! let organisation = server.create_organisation("Kolar growers", &"IN".parse()?, 330, &reference)?;
+//! let organisation = server.create_organisation("Kolar growers", &"IN".parse()?, 330, None, &reference)?;
 //! let network = InProcess(server);
 //! let enrol = |name: &str| -> Result<FieldClient, Box<dyn std::error::Error>> {
 //!     let code = network.0.create_code(organisation, name, "field_manager".parse()?, &["KOLAR".parse()?])?;

@@ -31,7 +31,7 @@ impl Office {
         let server = Arc::new(Server::open(&folder.join("server"), clock.environment())?);
         let name = format!("{} market", market.name);
         let organisation =
-            server.create_organisation(&name, &"IN".parse()?, INDIA_MINUTES, &market.reference(lorries)?)?;
+            server.create_organisation(&name, &"IN".parse()?, INDIA_MINUTES, None, &market.reference(lorries)?)?;
         let runtime = Runtime::new().context("cannot start threads for the server")?;
         let running = runtime.block_on(serve(Arc::clone(&server), IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
         Ok(Self { server, running, runtime, organisation, market: market.clone(), folder: folder.to_owned() })

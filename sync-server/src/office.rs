@@ -7,7 +7,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions::Reference;
 use farmtally_core::store::rows::{self, FoundRecord};
 use farmtally_core::text::has_phone_numbers;
-use farmtally_core::units::{CentreCode, CountryCode, EnrolCode, OrganisationId, Timestamp};
+use farmtally_core::units::{CentreCode, CountryCode, Currency, CurrencyCode, EnrolCode, OrganisationId, Timestamp};
 use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
@@ -25,6 +25,19 @@ fn text(field: &'static str, text: &str) -> Result<String, Error> {
     check_text(text, true).map_err(|wrong| Error::invalid(field, wrong))
 }
 
+/// Returns a currency by its code, or that of a country, with the decimals of ISO 4217.
+fn currency_of(country: &CountryCode, code: Option<&CurrencyCode>) -> Result<Currency, Error> {
+    let known = match code {
+        Some(code) => iso_currency::Currency::from_code(code.as_str()),
+        None => country.as_str().parse::<iso_country::Country>().ok().map(iso_currency::Currency::from),
+    };
+    let exponent = known.and_then(|it| it.exponent()).and_then(|it| u8::try_from(it).ok()).filter(|it| *it <= 3);
+    let code = known.and_then(|it| it.code().parse().ok());
+    code.zip(exponent).map(|(code, exponent)| Currency { code, exponent }).ok_or_else(|| {
+        Error::invalid("currency", "not a currency with at most three decimals: use a code of ISO 4217, such as INR")
+    })
+}
+
 impl Server {
     /// Runs `f` while no other process does the same on this folder, so that what it looks for before it creates an organisation stays true.
     ///
@@ -35,7 +48,7 @@ impl Server {
         f()
     }
 
-    /// Creates an organisation with its reference data.
+    /// Creates an organisation with its reference data; the currency is that of the country unless another one is given.
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::Io`], [`Error::Storage`].
@@ -44,6 +57,7 @@ impl Server {
         name: &str,
         country: &CountryCode,
         zone_minutes: i16,
+        currency: Option<&CurrencyCode>,
         file: &ReferenceFile,
     ) -> Result<OrganisationId, Error> {
         let name = text("name", name)?;
@@ -54,7 +68,8 @@ impl Server {
             ));
         }
         let organisation_id: OrganisationId = self.environment.new_id();
-        let organisation = Organisation { organisation_id, name, zone_minutes, country: country.clone() };
+        let (country, currency) = (country.clone(), currency_of(country, currency)?);
+        let organisation = Organisation { organisation_id, name, zone_minutes, country, currency };
         self.storage.prepare(organisation_id)?;
         self.write(organisation_id, |db| {
             db.mark_folded()?;

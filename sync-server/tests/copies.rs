@@ -40,7 +40,7 @@ const REFERENCE: &str = r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}], "co
 fn market(folder: &Path) -> OrganisationId {
     let it = Server::open(&folder.join("server"), Environment::system()).expect("a server");
     let (file, india) = (ReferenceFile::parse(REFERENCE).expect("data"), "IN".parse().expect("a country"));
-    let organisation = it.create_organisation("Kolar growers", &india, 330, &file).expect("an organisation");
+    let organisation = it.create_organisation("Kolar growers", &india, 330, None, &file).expect("an organisation");
     let (role, centre): (Role, _) = ("field_manager".parse().expect("a role"), "KOLAR".parse().expect("a code"));
     let centres = std::slice::from_ref(&centre);
     let code = it.create_code(organisation, "Asha", role, centres).expect("a code");

@@ -164,3 +164,18 @@ fn of_commands_that_create_one_name_at_the_same_time_one_succeeds() {
     let refused = |result: &Result<String, String>| result.as_ref().is_err_and(|it| it.contains("has this name"));
     assert_eq!(results.iter().filter(|result| refused(result)).count(), 3, "{results:?}");
 }
+
+#[test]
+fn an_organisation_has_the_currency_of_its_country_or_another_one_that_is_given() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let create =
+        |name: &str, more: &[&str]| server(folder, &[&["org", "create", name, "--country", "IN"], more].concat());
+    create("Kolar growers", &[]).expect("created");
+    create("Port growers", &["--currency", "tnd"]).expect("created");
+    let complaint = create("Nowhere growers", &["--currency", "ABC"]).expect_err("no currency");
+    assert!(complaint.contains("use a code of ISO 4217"), "{complaint}");
+    let list = server(folder, &["org", "list"]).expect("a list");
+    let currencies: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split_whitespace().rev().nth(1)).collect();
+    assert_eq!(currencies, ["INR", "TND"]);
+}

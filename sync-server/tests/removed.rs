@@ -42,7 +42,7 @@ impl Market {
         let server = Server::open(&folder.path().join("server"), Environment::system()).expect("a server");
         let file = ReferenceFile::parse(r#"{"centres": [{"code": "KOLAR", "name": "Kolar"}]}"#).expect("data");
         let india = "IN".parse().expect("a country");
-        let organisation = server.create_organisation("Kolar growers", &india, 330, &file).expect("created");
+        let organisation = server.create_organisation("Kolar growers", &india, 330, None, &file).expect("created");
         let role: Role = "field_manager".parse().expect("a role");
         let code = server.create_code(organisation, "Asha", role, &["KOLAR".parse().expect("a code")]).expect("a code");
         let asha = FieldClient::open(&folder.path().join("phone"), Environment::system()).expect("a phone");

@@ -45,7 +45,7 @@ fn wiped(folder: &Path) -> (String, String) {
     let it = Server::open(&folder.join("server"), Environment::system()).expect("a server");
     let file = ReferenceFile::parse(&reference(1)).expect("reference data");
     let organisation: OrganisationId = it
-        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &file)
         .expect("an organisation");
     let role: Role = "field_manager".parse().expect("a role");
     let centre = "KOLAR".parse().expect("a code");

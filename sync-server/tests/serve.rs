@@ -26,7 +26,7 @@ fn one_process_serves_a_folder_and_another_after_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::open(folder.path(), Environment::system()).expect("a server");
     let india = "IN".parse().expect("a country");
-    server.create_organisation("Kolar growers", &india, 330, &ReferenceFile::default()).expect("created");
+    server.create_organisation("Kolar growers", &india, 330, None, &ReferenceFile::default()).expect("created");
     drop(server);
     for _ in 0..2 {
         let mut first = serve(folder.path());

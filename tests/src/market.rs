@@ -83,7 +83,7 @@ impl Market {
         let server = open_server(open_storage.as_ref(), &server_folder, environment(&clock, seed));
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server
-            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &file)
             .expect("an organisation");
         let server = Arc::new(server);
         Self {

@@ -177,7 +177,7 @@ fn the_reference_file_of_the_readme_lets_a_phone_record() {
     let file = ReferenceFile::parse(file).expect("the server reads it");
     market.organisation = market
         .server
-        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &file)
         .expect("an organisation");
     market.clock.pass(700 * 86_400);
     let asha = market.hires("Asha", "field_manager");

@@ -161,7 +161,7 @@ fn a_full_disk_keeps_nobody_from_reading_a_server() {
     let machine = Machine::mount(folder);
     let opened = Server::open(folder, Environment::system()).expect("a server");
     let organisation = opened
-        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &ReferenceFile::default())
+        .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &ReferenceFile::default())
         .expect("created");
     drop(opened);
     machine.plan(DiskPlan { after: 0, fault: DiskFault::Full, seed: 1 });
@@ -169,7 +169,7 @@ fn a_full_disk_keeps_nobody_from_reading_a_server() {
     assert_eq!(opened.devices(organisation).expect("devices").len(), 0);
     assert_eq!(opened.day(organisation, None).expect("a day").organisation.name, "Kolar growers");
     let error = opened
-        .create_organisation("Malur growers", &"IN".parse().expect("a country"), 330, &ReferenceFile::default())
+        .create_organisation("Malur growers", &"IN".parse().expect("a country"), 330, None, &ReferenceFile::default())
         .expect_err("no room");
     assert_eq!(error.code(), ErrorCode::StorageFull, "{error}");
     machine.unmount();

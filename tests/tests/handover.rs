@@ -332,7 +332,7 @@ fn two_organisations_of_one_server_are_kept_apart() {
     let other = valley
         .market
         .server
-        .create_organisation("Malur growers", &"IN".parse().expect("a country"), 330, &file)
+        .create_organisation("Malur growers", &"IN".parse().expect("a country"), 330, None, &file)
         .expect("an organisation");
     let parcels = valley.asha.exports();
     let refused = valley.market.server.import(Some(other), parcels.as_slice());

@@ -4,7 +4,8 @@ use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, CountryCode, Grams, LorryPlate, OrganisationId, SeasonCode, UserId,
+    BusinessDate, CentreCode, CommodityCode, CountryCode, Currency, Grams, LorryPlate, OrganisationId, SeasonCode,
+    UserId,
 };
 
 /// The organisation that owns the data.
@@ -23,6 +24,9 @@ pub struct Organisation {
     /// Country of telephone numbers that are written without a country code.
     #[n(3)]
     pub country: CountryCode,
+    /// Currency of all amounts.
+    #[n(4)]
+    pub currency: Currency,
 }
 
 /// A place where produce is weighed.

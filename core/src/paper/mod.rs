@@ -54,7 +54,7 @@ pub use receipt::{
 #[cfg(feature = "paper-shaping")]
 pub use shape::Fonts;
 pub use statement::{AdvanceLine, DeliveryLine, Statement};
-pub use wording::{Currency, Direction, Language, Wording};
+pub use wording::{Direction, Language, Wording};
 pub use words::Word;
 
 use crate::limits::MAX_PRINTED_CODE;

@@ -2,9 +2,9 @@
 
 use super::document::{FarmerName, Heading, Instant, Signature, Writer};
 use super::model::{Cell, Line, Page};
-use super::wording::{Currency, Wording};
+use super::wording::Wording;
 use super::words::Word;
-use crate::units::{BusinessDate, Grams, Percent};
+use crate::units::{BusinessDate, Currency, Grams, Percent};
 
 /// Content of the receipt of a delivery. All figures are printed as given; nothing is computed here.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use super::document::{FarmerName, Heading, Instant, Writer};
 use super::model::{Cell, Line, Page};
 use super::receipt::Value;
-use super::wording::{Currency, Wording};
+use super::wording::Wording;
 use super::words::Word;
-use crate::units::{BusinessDate, Grams};
+use crate::units::{BusinessDate, Currency, Grams};
 
 /// Content of a farmer's statement. It is information, not a settlement, and says so.
 #[derive(Clone, Debug, PartialEq, Eq)]

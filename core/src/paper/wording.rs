@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 
 use super::model::{LEFT_TO_RIGHT_MARK, RIGHT_TO_LEFT_MARK};
 use super::words::Word;
-use crate::units::{BusinessDate, Grams, Percent, Timestamp, named};
+use crate::units::{BusinessDate, Currency, Grams, Percent, Timestamp, named};
 
 named! {
     /// A language of papers.
@@ -67,15 +67,6 @@ impl From<Language> for Wording {
     fn from(language: Language) -> Self {
         Self { language, has_native_digits: false }
     }
-}
-
-/// Currency of an organisation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Currency {
-    /// Code by ISO 4217, such as `INR`.
-    pub code: String,
-    /// Number of decimals of its minor unit, 0 to 3.
-    pub exponent: u8,
 }
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -185,7 +176,7 @@ impl Wording {
             decimals.pop();
         }
         let point = if decimals.is_empty() { "" } else { "." };
-        let number = format!("{sign}{}{point}{decimals}", grouped(whole, currency.code == "INR"));
+        let number = format!("{sign}{}{point}{decimals}", grouped(whole, currency.code.as_str() == "INR"));
         format!("{} {}", currency.code, self.digits(number))
     }
 }
@@ -219,8 +210,12 @@ pub(super) fn masked_phone(phone: &str) -> String {
 mod tests {
     use super::*;
 
+    fn currency(code: &str, exponent: u8) -> Currency {
+        Currency { code: code.parse().expect("a code"), exponent }
+    }
+
     fn rupees() -> Currency {
-        Currency { code: "INR".into(), exponent: 2 }
+        currency("INR", 2)
     }
 
     fn wordings() -> [Wording; 4] {
@@ -248,9 +243,9 @@ mod tests {
 
     #[test]
     fn amounts_have_the_decimals_and_groups_of_their_currency() {
-        let shilling = Currency { code: "KES".into(), exponent: 2 };
-        let franc = Currency { code: "RWF".into(), exponent: 0 };
-        let dinar = Currency { code: "TND".into(), exponent: 3 };
+        let shilling = currency("KES", 2);
+        let franc = currency("RWF", 0);
+        let dinar = currency("TND", 3);
         for (minor, currency, expected) in [
             (714_015_000, &rupees(), "INR 71,40,150.00"),
             (714_015_000, &shilling, "KES 7,140,150.00"),

@@ -71,6 +71,8 @@ codes! {
     GradeCode, 8;
     /// Code of a quality factor, such as `BROKEN`: 1 to 8 characters.
     FactorCode, 8;
+    /// Code of a currency by ISO 4217, such as `INR`: three letters.
+    CurrencyCode, 3;
     /// Code of a country by ISO 3166-1, such as `IN`: two letters.
     CountryCode, 2;
     /// Code of a scale, weighbridge or moisture meter, such as `SCALE7`: 1 to 12 characters.

@@ -22,7 +22,8 @@ mod time;
 mod value;
 
 pub use code::{
-    BagType, CentreCode, CommodityCode, CountryCode, FactorCode, GradeCode, InstrumentCode, LorryPlate, SeasonCode,
+    BagType, CentreCode, CommodityCode, CountryCode, CurrencyCode, FactorCode, GradeCode, InstrumentCode, LorryPlate,
+    SeasonCode,
 };
 pub use enrol_code::EnrolCode;
 pub use grams::{BagWeight, Grams, LotWeight};
@@ -32,7 +33,7 @@ pub use id::{
     UserId, derived,
 };
 pub use location::{Location, LocationProvider};
-pub use money::{BasisPoints, Money, PricePerTonne};
+pub use money::{BasisPoints, Currency, Money, PricePerTonne};
 pub(crate) use named::named;
 pub use number::{DeviceCode, ReceiptNumber};
 pub(crate) use open_code::open_codes;

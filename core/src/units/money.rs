@@ -3,9 +3,21 @@
 
 use std::ops::{Neg, RangeInclusive};
 
-use minicbor::Encode;
+use minicbor::{Decode, Encode};
 
-use super::UnitError;
+use super::{CurrencyCode, UnitError};
+
+/// Currency of an organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Currency {
+    /// Code by ISO 4217, such as `INR`.
+    #[n(0)]
+    pub code: CurrencyCode,
+    /// Number of decimals of its minor unit, 0 to 3.
+    #[n(1)]
+    pub exponent: u8,
+}
 
 /// An amount in minor units of the organisation's currency, such as paise; at most 10¹⁵ of them, either sign. Sums are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode)]

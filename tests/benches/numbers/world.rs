@@ -164,7 +164,7 @@ impl World {
         let server = open(&folder.path().join("server"), environment(&clock, 0)).expect("a server");
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server
-            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &file)
             .expect("an organisation");
         let (farmers, loads) = (Arc::default(), Arc::default());
         let mut world =

@@ -1,10 +1,10 @@
 use farmtally_core::paper::{
-    AdvanceLine, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, Currency, DayBook, DayBookLine, Deduction,
+    AdvanceLine, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DayBook, DayBookLine, Deduction,
     DeliveryLine, FarmerName, Figure, Fonts, Heading, Instant, Language, Manifest, ManifestLine, MoistureLine,
     MoistureMethod, Page, Price, PriceUnit, ReadingRule, Receipt, ReceiptGroup, Scale, Signature, Statement, Value,
     WeightLine, Word,
 };
-use farmtally_core::units::{BusinessDate, Grams, Percent, Timestamp};
+use farmtally_core::units::{BusinessDate, Currency, Grams, Percent, Timestamp};
 
 /// Names of the kinds of papers.
 pub const KINDS: [&str; 4] = ["receipt", "manifest", "statement", "day-book"];
@@ -88,7 +88,7 @@ fn farmer(language: Language) -> FarmerName {
 }
 
 fn rupees() -> Currency {
-    Currency { code: "INR".into(), exponent: 2 }
+    Currency { code: "INR".parse().expect("a code"), exponent: 2 }
 }
 
 /// Lakshmi's delivery of seven bags, amended and printed a second time.

@@ -66,7 +66,7 @@ impl StartState {
             REFERENCE.replace("2019-01-01", "1900-01-01").replace("2019-12-31", "2199-12-31").replace("2016", "1900");
         let file = ReferenceFile::parse(&ever).expect("reference data");
         let organisation = server
-            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, &file)
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &file)
             .expect("an organisation");
         let codes: Vec<String> =
             PEOPLE.iter().map(|(role, centre)| code(&server, organisation, role, centre).expect("a code")).collect();

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Subcommand;
-use farmtally_core::decisions::Organisation;
 use farmtally_core::rules::check_text;
 use farmtally_core::text::folded_text;
-use farmtally_core::units::CountryCode;
+use farmtally_core::units::{CountryCode, CurrencyCode};
 use farmtally_sync_server::{ReferenceFile, Server};
 
 use crate::data::{Data, Target};
@@ -31,6 +30,9 @@ pub(crate) enum Org {
         /// Minutes that local time is ahead of UTC
         #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i16).range(-840..=840))]
         zone_minutes: i16,
+        /// The currency of all amounts, by ISO 4217, such as INR [default: that of the country]
+        #[arg(long, value_name = "CODE")]
+        currency: Option<CurrencyCode>,
         /// Create it even if there is an organisation of this name
         #[arg(long)]
         same_name: bool,
@@ -43,7 +45,7 @@ pub(crate) enum Org {
         #[arg(long, value_name = "FILE")]
         reference: PathBuf,
     },
-    /// List the organisations: id, name, country and zone
+    /// List the organisations: id, name, country, currency and zone
     List {
         #[command(flatten)]
         data: Data,
@@ -53,14 +55,20 @@ pub(crate) enum Org {
 impl Org {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Create { data, name, country, reference, zone_minutes, same_name } => {
+            Self::Create { data, name, country, reference, zone_minutes, currency, same_name } => {
                 let file = reference.as_deref().map(read).transpose()?.unwrap_or_default();
                 let server = data.open()?;
                 let created = server.while_creating(|| {
                     if !same_name {
                         require_new_name(&server, &name)?;
                     }
-                    Ok::<_, anyhow::Error>(server.create_organisation(&name, &country, zone_minutes, &file)?)
+                    Ok::<_, anyhow::Error>(server.create_organisation(
+                        &name,
+                        &country,
+                        zone_minutes,
+                        currency.as_ref(),
+                        &file,
+                    )?)
                 })?;
                 print(&created)
             }
@@ -74,10 +82,11 @@ impl Org {
                 let server = data.open_existing()?;
                 let mut rows = Vec::new();
                 for organisation in server.organisations()? {
-                    let Organisation { name, country, zone_minutes, .. } = server.day(organisation, None)?.organisation;
-                    rows.push([organisation.to_string(), name, country.to_string(), zone_minutes.to_string()]);
+                    let it = server.day(organisation, None)?.organisation;
+                    let (country, currency) = (it.country.to_string(), it.currency.code.to_string());
+                    rows.push([organisation.to_string(), it.name, country, currency, it.zone_minutes.to_string()]);
                 }
-                print_table(["ID", "NAME", "COUNTRY", "ZONE MINUTES"], &rows)
+                print_table(["ID", "NAME", "COUNTRY", "CURRENCY", "ZONE MINUTES"], &rows)
             }
         }
     }
