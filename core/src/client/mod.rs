@@ -15,6 +15,8 @@ mod listen;
 mod lists;
 mod load;
 mod moving;
+mod output;
+mod report;
 mod sync;
 mod time;
 mod today;
@@ -55,6 +57,7 @@ pub use farmer::{FarmerInput, FarmerView};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use lists::{DeliveryItem, DeliveryPage, DeliveryQuery, FarmerPage, FarmerQuery, LoadItem, LoadPage, LoadQuery};
 pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
+pub use report::{Cell, ExportFormat, Report, ReportCode, ReportQuery};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
 pub use today::Today;
 

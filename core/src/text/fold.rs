@@ -188,7 +188,7 @@ mod tests {
             hash.update(phone_words(&number.format_as(PhoneNumberFormat::E164)).join(" "));
         }
         let digest = HEXLOWER.encode(&hash.finalize());
-        let expected = (4, "a85152a741696459eac6d2b49a2daeca63f34a998d69f97e343c3aedd3f3309c");
+        let expected = (4, "41fdd07de4dd99ae299445ca9b6f2f30cfcd78be03b14534e32d8c8678bdd0a4");
         assert_eq!(
             (FOLD_VERSION, digest.as_str()),
             expected,
