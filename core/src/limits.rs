@@ -90,6 +90,10 @@ pub const MAX_RULE_SET: u32 = 1_000_000;
 pub const MAX_TEXT: usize = 200;
 /// Rows on a page of a list (hard).
 pub const MAX_PAGE: u32 = 200;
+/// Rows of a report that is not exported (hard).
+pub const MAX_REPORT_ROWS: usize = 10_000;
+/// Farmers in the report of those with the greatest weight (hard).
+pub const MAX_TOP: u32 = 1_000;
 /// Grades of a rule set (hard).
 pub const MAX_GRADES: usize = 50;
 /// Quality factors of a rule set (hard).

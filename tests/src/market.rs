@@ -57,12 +57,17 @@ pub const REFERENCE: &str = r#"{
 impl Market {
     /// Opens the market at 06:30 Indian time on 9 May 2019.
     pub fn open(seed: u64) -> Self {
-        Self::open_with(None, seed)
+        Self::open_in_zone(330, seed)
+    }
+
+    /// Opens the market in a zone that is so many minutes ahead of UTC.
+    pub fn open_in_zone(zone_minutes: i16, seed: u64) -> Self {
+        Self::open_with(None, zone_minutes, seed)
     }
 
     /// Opens the market with the server's data on the storage that `open_storage` opens for the server's folder, at each start.
     pub fn open_over(open_storage: impl Fn(&Path) -> Box<dyn Storage> + 'static, seed: u64) -> Self {
-        Self::open_with(Some(Box::new(open_storage)), seed)
+        Self::open_with(Some(Box::new(open_storage)), 330, seed)
     }
 
     /// Opens a market whose server runs on a copy of the files in a folder.
@@ -76,14 +81,14 @@ impl Market {
         market
     }
 
-    fn open_with(open_storage: Option<OpenStorage>, seed: u64) -> Self {
+    fn open_with(open_storage: Option<OpenStorage>, zone_minutes: i16, seed: u64) -> Self {
         let clock = TestClock::at(Timestamp(1_557_363_600_000));
         let folder = folder();
         let server_folder = folder.path().join("server");
         let server = open_server(open_storage.as_ref(), &server_folder, environment(&clock, seed));
         let file = ReferenceFile::parse(REFERENCE).expect("reference data");
         let organisation = server
-            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), 330, None, &file)
+            .create_organisation("Kolar growers", &"IN".parse().expect("a country"), zone_minutes, None, &file)
             .expect("an organisation");
         let server = Arc::new(server);
         Self {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryPage, DeliveryQuery, DeliveryView, DraftEdit, Event, Events,
-    FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, LoadEdit, LoadPage, LoadQuery, LoadView,
-    OpenLoad, PhoneUser, ReadingInput, Session, StartDraft, SyncBudget, SyncOptions, SyncReport, SyncStatus,
-    SyncTicket, Today,
+    ExportFormat, FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, LoadEdit, LoadPage, LoadQuery,
+    LoadView, OpenLoad, PhoneUser, ReadingInput, Report, ReportQuery, Session, StartDraft, SyncBudget, SyncOptions,
+    SyncReport, SyncStatus, SyncTicket, Today,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
@@ -458,6 +458,24 @@ impl FieldClient {
     /// Returns a load. Fails with NotFound if it is not on this phone or not in a granted centre.
     pub async fn load(&self, load_id: LoadId) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.load(load_id)?)).await
+    }
+
+    /// Computes a report from the records on this phone. A role that reports on its own work only gets what the user recorded. Fails with
+    /// Invalid (field centre, from_date, farmer_id or top); with TooLarge (field rows) for more than 10,000 rows: call export_report; with
+    /// Refused if the centre is not granted or the role may not list farmers.
+    pub async fn report(&self, query: ReportQuery) -> Result<Report, FieldError> {
+        self.call(move |engine| Ok(engine.core.report(&query)?)).await
+    }
+
+    /// Computes a report, writes it into the file `path`, and returns the number of rows. An existing file is replaced only by a complete
+    /// one. Fails as report does, but not for many rows; with Invalid (field path) if the file cannot be written.
+    pub async fn export_report(
+        &self,
+        query: ReportQuery,
+        format: ExportFormat,
+        path: String,
+    ) -> Result<u64, FieldError> {
+        self.call(move |engine| Ok(engine.core.export_report_to(&query, format, &PathBuf::from(path))?)).await
     }
 
     /// Returns everything that waits for a person: held changes, rejected changes, conflicts and reviews.

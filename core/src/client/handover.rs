@@ -2,17 +2,17 @@
 //! acknowledgement; its changes stay in the outbox and are sent with the next sync. Formats: [`crate::protocol::parcel`],
 //! [`crate::protocol::qr`].
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::PoisonError;
 
+use super::output::unwritten;
 use super::{FieldClient, Topic};
 use crate::Error;
 use crate::limits::{BUNDLE_BYTES, MAX_CARRIED_BYTES};
 use crate::protocol::parcel::Parcel;
 use crate::protocol::qr::{self, QrCollector, QrProgress};
-use crate::store::{self, carried, installation, outbox};
+use crate::store::{carried, installation, outbox};
 use crate::sync::seal::seal;
 
 impl FieldClient {
@@ -31,19 +31,8 @@ impl FieldClient {
     /// # Errors
     /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of `path` if the file cannot be written, [`Error::Store`] if the disk is full.
     pub fn export_to(&self, path: &Path) -> Result<(), Error> {
-        let unusable = |reason| Err(Error::invalid("path", reason));
-        if std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
-            return unusable("there is something that is no file");
-        }
-        let whole = |folder: Option<&Path>| folder.and_then(|folder| folder.canonicalize().ok());
-        if whole(path.parent()).is_some_and(|folder| Some(folder) == whole(self.store.folder())) {
-            return unusable("the phone's own folder takes no other file");
-        }
         let parcels = self.pack()?;
-        write_atomically(path, &parcels).map_err(|error| match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => store::Error::Full.into(),
-            kind => Error::invalid("path", format!("the file cannot be written: {kind}")),
-        })?;
+        self.write_file(path, |out| out.write_all(&parcels).map_err(|error| unwritten(&error)))?;
         self.save_export_time()
     }
 
@@ -124,14 +113,4 @@ impl FieldClient {
         let now = self.now();
         Ok(self.write(&[Topic::Sync], |db| installation::save_exported(db, now))?)
     }
-}
-
-/// Writes a file next to `path` and renames it, so that a stick that is pulled out has the old file or the complete new one.
-fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".part");
-    let mut file = File::create(&aside)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::rename(&aside, path));
-    // An incomplete parcel is useless. If it cannot be removed either, it is only left over.
-    written.inspect_err(|_| drop(std::fs::remove_file(&aside)))
 }

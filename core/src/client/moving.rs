@@ -45,7 +45,7 @@ impl FieldClient {
         let mut piece_size = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut run = Run::new(transport, &|_| (), ticket, *piece_size);
         (run.is_manual, run.is_moving) = (true, true);
-        let report = self.report(&mut run, |run| {
+        let report = self.sync_report(&mut run, |run| {
             let ended = self.sync_once(run, Some(&server_url))?;
             if run.answers > 0 { self.follow_orders(run, ended) } else { Ok(ended) }
         });

@@ -106,13 +106,13 @@ impl FieldClient {
         }
         let run = Run::new(transport, on_progress, ticket, *piece_size);
         let mut run = Run { is_manual: options.is_manual, budget: options.budget, ..run };
-        let report = self.report(&mut run, |run| self.sync_rounds(run));
+        let report = self.sync_report(&mut run, |run| self.sync_rounds(run));
         *piece_size = run.piece_size;
         report
     }
 
     /// Runs a sync, plans the next, and raises the events around it.
-    pub(super) fn report<'a>(
+    pub(super) fn sync_report<'a>(
         &self,
         run: &mut Run<'a>,
         sync: impl FnOnce(&mut Run<'a>) -> Result<Ended, Error>,

@@ -141,6 +141,11 @@ impl Role {
         !matches!(self, Self::Receiver | Self::Driver | Self::Farmer | Self::PlatformAdmin)
     }
 
+    /// Returns whether the role's reports cover what others recorded, besides the person's own work.
+    pub fn reports_on_others(self) -> bool {
+        matches!(self, Self::FieldManager | Self::Dispatcher | Self::Admin | Self::Accountant | Self::Auditor)
+    }
+
     /// Returns whether the role has a capability, for some records at least; see [`Self::check`].
     pub fn may(self, capability: Capability) -> bool {
         self.right(capability) != No

@@ -55,7 +55,9 @@ impl Totals {
         }
     }
 
-    fn add(self, other: &Self) -> Self {
+    /// Returns the sums of both.
+    #[must_use]
+    pub(crate) fn add(self, other: &Self) -> Self {
         Self {
             bags: self.bags.saturating_add(other.bags),
             gross_g: self.gross_g + other.gross_g,

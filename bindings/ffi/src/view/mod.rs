@@ -11,6 +11,7 @@ mod inbox;
 mod load;
 mod record;
 mod reference;
+mod report;
 mod session;
 mod simple;
 mod sync;

@@ -191,6 +191,18 @@ pub enum SyncState {
     },
 }
 
+impl SyncState {
+    /// Returns the state's name, without the code of a held record.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Logged => "logged",
+            Self::Sent => "sent",
+            Self::Unsent => "unsent",
+            Self::Held { .. } => "held",
+        }
+    }
+}
+
 /// Returns the state of a document; [`SyncState::Logged`] also if it is not stored.
 pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, Error> {
     let mut statement = db.prepare_cached(
@@ -207,6 +219,40 @@ pub(crate) fn state(db: &Connection, document: DocumentId) -> Result<SyncState, 
         });
     }
     Ok(worst)
+}
+
+/// A document with changes that the server's log does not have yet.
+pub(crate) struct UnsentDocument {
+    pub(crate) document_id: DocumentId,
+    pub(crate) kind: Kind,
+    /// Author of the oldest of these changes.
+    pub(crate) author_id: UserId,
+    pub(crate) changes: u64,
+    /// When the oldest of these changes was made.
+    pub(crate) oldest_at: Timestamp,
+}
+
+/// Returns the documents in the outbox, in the order of their oldest changes.
+pub(crate) fn by_document(db: &Connection) -> Result<Vec<UnsentDocument>, Error> {
+    // SQLite takes the other columns from the row with the minimum.
+    let statement = "SELECT document_id, kind, author_id, created_at_ms, count(*), min(outbox)
+         FROM outbox GROUP BY document_id ORDER BY min(outbox)";
+    let mut statement = db.prepare_cached(statement)?;
+    let mut rows = statement.query([])?;
+    let mut documents = Vec::new();
+    while let Some(row) = rows.next()? {
+        // The outbox has only kinds of this version.
+        if let Some(kind) = Kind::from_number(row.get(1)?) {
+            documents.push(UnsentDocument {
+                document_id: row.get(0)?,
+                kind,
+                author_id: row.get(2)?,
+                oldest_at: Timestamp(row.get(3)?),
+                changes: row.get(4)?,
+            });
+        }
+    }
+    Ok(documents)
 }
 
 /// Counts of changes that the server's log does not have yet.

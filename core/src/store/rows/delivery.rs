@@ -67,14 +67,15 @@ impl DeliveryRow {
 
     /// Returns the place of the delivery in lists.
     pub fn key(&self) -> DeliveryKey {
-        DeliveryKey(self.business_date, self.recorded_at, self.delivery_id)
+        DeliveryKey(self.business_date, self.recorded_at, self.receipt_sequence, self.delivery_id)
     }
 }
 
-/// Place of a delivery in lists: its day, when it was recorded, and its id.
+/// Place of a delivery in lists: its day, when it was recorded, the count on its receipt, by which a device distinguishes what has the same
+/// time, and its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(array)]
-pub struct DeliveryKey(#[n(0)] pub BusinessDate, #[n(1)] pub Timestamp, #[n(2)] pub DeliveryId);
+pub struct DeliveryKey(#[n(0)] pub BusinessDate, #[n(1)] pub Timestamp, #[n(2)] pub u32, #[n(3)] pub DeliveryId);
 
 /// Conditions that deliveries must all fulfil; `None` is no condition.
 #[derive(Clone, Debug, Default)]
@@ -105,7 +106,7 @@ pub fn deliveries(
     filter: &DeliveryFilter,
     part: &Part<DeliveryKey>,
 ) -> Result<Vec<DeliveryRow>, Error> {
-    let key = &["business_day", "recorded_at_ms", "delivery_id"];
+    let key = &["business_day", "recorded_at_ms", "receipt_seq", "delivery_id"];
     let mut list = List::new("deliveries", DeliveryRow::COLUMNS, key);
     list.narrow(db, "device_code", filter.receipt.as_ref().map(|(device, _)| device.to_value()));
     list.filter("receipt_seq", "=", filter.receipt.as_ref().map(|(_, sequence)| sequence.to_value()));
@@ -119,7 +120,8 @@ pub fn deliveries(
         // As a literal, because there is an index of voided deliveries only.
         list.conditions.push(format!("is_voided = {}", u8::from(is_voided)));
     }
-    let after = part.after.as_ref().map(|key| vec![key.0.to_value(), key.1.to_value(), key.2.to_value()]);
+    let after =
+        part.after.as_ref().map(|key| vec![key.0.to_value(), key.1.to_value(), key.2.to_value(), key.3.to_value()]);
     let cut = Part { order: part.order, after, limit: part.limit };
     let rows = list.read(db, scopes, &cut, DeliveryRow::from_row)?;
     Ok(sorted(rows, part.order, part.limit, DeliveryRow::key))

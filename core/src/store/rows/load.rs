@@ -52,6 +52,15 @@ impl LoadRow {
     }
 }
 
+/// Returns a load by id.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn load_row(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadRow>, Error> {
+    let statement = format!("SELECT {} FROM loads WHERE load_id = ?1", LoadRow::COLUMNS);
+    Ok(db.query_one(&statement, &values![id], LoadRow::from_row)?)
+}
+
 /// Returns the state of a load, its lorry (not the payload), and the gross weight of the deliveries on it that are not voided.
 ///
 /// # Errors

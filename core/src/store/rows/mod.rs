@@ -13,7 +13,9 @@ pub use delivery::{
 };
 pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers};
 pub use find::{FoundRecord, find};
-pub use load::{LoadFilter, LoadKey, LoadRow, load_capacity, load_state_of, loads, loads_of_lorries, loads_on};
+pub use load::{
+    LoadFilter, LoadKey, LoadRow, load_capacity, load_row, load_state_of, loads, loads_of_lorries, loads_on,
+};
 
 use super::Error;
 use super::sql::{self, Column, Dialect, Reader, Row, Value};
@@ -231,7 +233,7 @@ mod tests {
             ),
         ];
         for (filter, index) in cases {
-            for after in [None, Some(DeliveryKey(BusinessDate(18_025), Timestamp(7), [7; 16].into()))] {
+            for after in [None, Some(DeliveryKey(BusinessDate(18_025), Timestamp(7), 7, [7; 16].into()))] {
                 for order in [ListOrder::NewestFirst, ListOrder::OldestFirst] {
                     let part = Part { order, after, limit: 51 };
                     let plans = plans(|db| deliveries(db, &scopes(), &filter, &part).map(drop));

@@ -1,0 +1,50 @@
+//! Files that the client writes for others: parcels and exports.
+
+use std::fs::File;
+use std::io::{BufWriter, Error as IoError, ErrorKind, Write};
+use std::path::Path;
+
+use super::FieldClient;
+use crate::Error;
+use crate::store;
+
+impl FieldClient {
+    /// Writes a file next to `path` and renames it once it is complete and on the disk, so that a stick that is pulled out has the old file
+    /// or the complete new one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] of `path` if the file cannot be written, or is in the phone's own folder; [`Error::Store`] if the disk is full;
+    /// those of `write`.
+    pub(super) fn write_file<T>(
+        &self,
+        path: &Path,
+        write: impl FnOnce(&mut dyn Write) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let unusable = |reason| Err(Error::invalid("path", reason));
+        if std::fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
+            return unusable("there is something that is no file");
+        }
+        let whole = |folder: Option<&Path>| folder.and_then(|folder| folder.canonicalize().ok());
+        if whole(path.parent()).is_some_and(|folder| Some(folder) == whole(self.store.folder())) {
+            return unusable("the phone's own folder takes no other file");
+        }
+        let mut aside = path.as_os_str().to_owned();
+        aside.push(".part");
+        let mut file = BufWriter::new(File::create(&aside).map_err(|error| unwritten(&error))?);
+        let written = write(&mut file).and_then(|result| {
+            let done = file.flush().and_then(|()| file.get_ref().sync_all());
+            done.and_then(|()| std::fs::rename(&aside, path)).map_err(|error| unwritten(&error))?;
+            Ok(result)
+        });
+        // An incomplete file is useless. If it cannot be removed either, it is only left over.
+        written.inspect_err(|_| drop(std::fs::remove_file(&aside)))
+    }
+}
+
+/// Returns the error of a file that could not be written.
+pub(super) fn unwritten(error: &IoError) -> Error {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => store::Error::Full.into(),
+        kind => Error::invalid("path", format!("the file cannot be written: {kind}")),
+    }
+}

@@ -1,0 +1,51 @@
+//! Reading the deliveries of a report, page by page.
+
+use super::Run;
+use crate::Error;
+use crate::limits::MAX_PAGE;
+use crate::records::Delivery;
+use crate::rules::{DeliveryWeight, WeightInput, weigh};
+use crate::store::records as stored;
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow, ListOrder, Part};
+use crate::store::seam;
+
+/// A delivery with its weight.
+pub(super) struct Weighed {
+    pub(super) row: DeliveryRow,
+    pub(super) delivery: Delivery,
+    pub(super) weight: DeliveryWeight,
+}
+
+impl Run<'_> {
+    /// Calls `visit` for each delivery of the report that has the wanted row, voided ones too, oldest first.
+    pub(super) fn each_delivery(
+        &self,
+        wants: impl Fn(&DeliveryRow) -> bool,
+        visit: &mut dyn FnMut(Weighed) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let filter = DeliveryFilter {
+            farmer_id: self.query.farmer_id,
+            user_id: self.only_user,
+            from: self.query.from_date,
+            to: self.query.to_date,
+            ..DeliveryFilter::default()
+        };
+        let mut part = Part { order: ListOrder::OldestFirst, after: None, limit: MAX_PAGE };
+        loop {
+            let page = rows::deliveries(&mut seam(self.db), &self.scopes, &filter, &part)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            part.after = Some(last.key());
+            for row in page.into_iter().filter(|row| wants(row)) {
+                if let Some(found) = stored::get::<Delivery>(&mut seam(self.db), row.delivery_id)? {
+                    visit(self.weighed(row, found.record))?;
+                }
+            }
+        }
+    }
+
+    fn weighed(&self, row: DeliveryRow, delivery: Delivery) -> Weighed {
+        let input = WeightInput::from(&delivery);
+        let weight = weigh(&input, self.author.reference.rule_set(delivery.rule_set));
+        Weighed { row, delivery, weight }
+    }
+}
