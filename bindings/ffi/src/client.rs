@@ -95,7 +95,8 @@ impl Drop for FieldClient {
     }
 }
 
-async fn on_thread<T: Send + 'static>(
+/// Runs `f` on a thread of the library.
+pub(crate) async fn on_thread<T: Send + 'static>(
     f: impl FnOnce() -> Result<T, FieldError> + Send + 'static,
 ) -> Result<T, FieldError> {
     match threads()?.spawn_blocking(f).await {

@@ -17,6 +17,7 @@ mod error;
 mod input;
 mod key_store;
 mod names;
+mod paper;
 #[cfg(feature = "probes")]
 pub mod probes;
 mod simple;

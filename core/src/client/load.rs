@@ -278,7 +278,7 @@ impl FieldClient {
         self.act(&author, |action| {
             let Found { stored, record: load } = require_visible::<Load>(action.db, &author, load_id, "load")?;
             require_current(basis, load_id, version(&stored.heads))?;
-            let manifest = manifest(action.db, load_id)?;
+            let manifest = manifest_of(action.db, load_id)?;
             let at_hand = LoadAtHand { load: &load, deliveries: manifest.len() as u64 };
             at_hand
                 .check(edit.action(), author.grant.role)
@@ -389,7 +389,7 @@ fn checked_odometer(odometer_km: Option<u32>) -> Result<Option<u32>, Error> {
 fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Result<LoadView, Error> {
     let found = require_visible::<Load>(db, author, load_id, "load")?;
     let basis = Basis { document_id: load_id.into(), version: found.version() };
-    let manifest = manifest(db, load_id)?;
+    let manifest = manifest_of(db, load_id)?;
     let at_hand = LoadAtHand { load: &found.record, deliveries: manifest.len() as u64 };
     let (state, actions) = (found.record.state(), at_hand.actions(author.grant.role));
     let Load { header, lorry, driver, destination, loaders, close_requests, timeline, conflicts, .. } = found.record;
@@ -417,7 +417,7 @@ fn load_view(db: &rusqlite::Connection, author: &Author, load_id: LoadId) -> Res
     })
 }
 
-fn hash_of(manifest: &[ManifestLine]) -> String {
+pub(super) fn hash_of(manifest: &[ManifestLine]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest)))
 }
 
@@ -444,7 +444,7 @@ pub(super) fn check_load(
 }
 
 /// Returns the deliveries on a load that are not voided, ordered by id.
-fn manifest(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
+pub(super) fn manifest_of(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
     let mut lines = Vec::new();
     for row in rows::deliveries_on(&mut seam(db), load_id)? {
         let heads = stored::find(&mut seam(db), row.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);

@@ -16,6 +16,7 @@ mod lists;
 mod load;
 mod moving;
 mod output;
+mod paper;
 mod report;
 mod simple;
 mod sync;

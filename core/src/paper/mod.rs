@@ -48,12 +48,12 @@ pub use model::{Align, Cell, Line, Page, PaperWidth, ShortLine};
 pub use printer::{PrintEnd, PrintResult, Printer, PrinterFault, print};
 pub use raster::{Bitmap, Placement, TextDrawing};
 pub use receipt::{
-    AdvancesBalance, Amendment, BagLine, Change, Deduction, Figure, MoistureLine, MoistureMethod, Price, PriceUnit,
-    ReadingRule, Receipt, ReceiptGroup, Scale, Value, WeightLine,
+    AdvancesBalance, Amendment, BagLine, Change, DeductionLine, Figure, LotLine, MoistureLine, Price, PriceUnit,
+    Receipt, ReceiptGroup, Scale, Value,
 };
 #[cfg(feature = "paper-shaping")]
 pub use shape::Fonts;
-pub use statement::{AdvanceLine, DeliveryLine, Statement};
+pub use statement::{AdvanceLine, Advances, DeliveryLine, Statement};
 pub use wording::{Direction, Language, Wording};
 pub use words::Word;
 

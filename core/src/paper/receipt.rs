@@ -4,6 +4,8 @@ use super::document::{FarmerName, Heading, Instant, Signature, Writer};
 use super::model::{Cell, Line, Page};
 use super::wording::Wording;
 use super::words::Word;
+use crate::decisions::{Deduction, EffectiveReading, MoistureMethod};
+use crate::rules::LineKind;
 use crate::units::{BusinessDate, Currency, Grams, Percent};
 
 /// Content of the receipt of a delivery. All figures are printed as given; nothing is computed here.
@@ -62,14 +64,18 @@ pub struct Receipt {
 pub struct ReceiptGroup {
     /// Code of the grade.
     pub grade: Option<String>,
-    /// Each bag that counts; empty if lots or a vehicle were weighed.
+    /// Each bag that counts and was weighed alone.
     pub bags: Vec<BagLine>,
+    /// Each lot and vehicle that counts.
+    pub lots: Vec<LotLine>,
     /// Number of bags, also of those that were only declared.
     pub bag_count: u32,
     /// Gross weight.
     pub gross: Grams,
     /// What was deducted, in the order in which it was computed.
-    pub deductions: Vec<WeightLine>,
+    pub deductions: Vec<DeductionLine>,
+    /// The moisture that counts for it, printed if there are several groups.
+    pub moisture: Option<Percent>,
     /// Net weight.
     pub net: Grams,
     /// The price.
@@ -87,30 +93,26 @@ pub struct BagLine {
     pub gross: Grams,
 }
 
-/// A deducted weight as it was computed and rounded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WeightLine {
-    /// What it was deducted for.
-    pub deduction: Deduction,
-    /// The organisation's own name for it, such as that of a customary allowance; empty for the general word.
-    pub name: String,
-    /// Weight deducted, above zero; printed with a minus.
-    pub weight: Grams,
+/// A lot or vehicle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LotLine {
+    /// Number of the lot.
+    pub number: u32,
+    /// Weight with the bags, and with the vehicle if there is one.
+    pub gross: Grams,
+    /// Weight of the empty vehicle, if the lot was weighed on one.
+    pub vehicle: Option<Grams>,
 }
 
-/// What a weight is deducted for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deduction {
-    /// Weight of the empty bags.
-    Tare,
-    /// Moisture above the target.
-    Moisture,
-    /// Loss in handling.
-    HandlingLoss,
-    /// Quality, such as foreign matter.
-    Quality,
-    /// Customary allowance of the buyer.
-    Allowance,
+/// A weight between gross and net as it was computed and rounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeductionLine {
+    /// What it is for.
+    pub kind: LineKind,
+    /// The organisation's own name for it, such as that of a quality factor; empty for the general word.
+    pub name: String,
+    /// The weight; a deduction is negative.
+    pub amount: Grams,
 }
 
 /// Price of a group.
@@ -152,42 +154,14 @@ pub enum Value {
 /// The moisture that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MoistureLine {
-    /// The effective reading.
-    pub reading: Percent,
+    /// The effective reading; `None` if each group has its own.
+    pub reading: Option<Percent>,
     /// How it was chosen among the readings.
-    pub rule: ReadingRule,
+    pub rule: EffectiveReading,
     /// Number of the meter, or empty.
     pub meter: String,
     /// How moisture is deducted.
     pub method: MoistureMethod,
-}
-
-/// Rule by which one of several readings counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadingRule {
-    /// The last valid reading.
-    Last,
-    /// The average of the readings.
-    Average,
-    /// The highest reading.
-    Worst,
-}
-
-/// Method of the deduction for moisture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MoistureMethod {
-    /// Nothing is deducted.
-    None,
-    /// A weight for each bag and percentage point.
-    PerBagPerPoint,
-    /// The water above the target.
-    WaterShrink,
-    /// A constant share for each percentage point.
-    ConstantFactor,
-    /// Weights or shares by a table.
-    StepTable,
-    /// Another price, no weight.
-    PriceBracket,
 }
 
 /// Outstanding advances of a farmer, as far as the phone knows.
@@ -332,11 +306,24 @@ impl Receipt {
             };
             writer.push(Line::row((0..BAGS_IN_A_ROW).map(|index| bag(bags.get(index)))));
         }
+        for lot in &group.lots {
+            let number = wording.count(lot.number);
+            match lot.vehicle {
+                None => writer.push(Line::pair(wording.fill(Word::Lot, &number), wording.weight(lot.gross))),
+                Some(vehicle) => {
+                    writer.push(Line::pair(wording.fill(Word::FullVehicle, &number), wording.weight(lot.gross)));
+                    writer.push(Line::pair(wording.fill(Word::EmptyVehicle, &number), wording.weight(vehicle)));
+                }
+            }
+        }
         writer.pair(Word::Bags, &wording.count(group.bag_count));
         writer.pair(Word::Gross, &wording.weight(group.gross));
         for line in &group.deductions {
-            let name = if line.name.is_empty() { wording.word(line.deduction.word()) } else { &line.name };
-            writer.push(Line::pair(name, wording.weight(Grams::ZERO - line.weight)));
+            let name = if line.name.is_empty() { wording.word(word_of(line.kind)) } else { &line.name };
+            writer.push(Line::pair(name, wording.weight(line.amount)));
+        }
+        if let Some(moisture) = group.moisture.filter(|_| self.groups.len() > 1) {
+            writer.pair(Word::MoistureReading, &wording.percent(moisture));
         }
         writer.strong_pair(Word::Net, &wording.weight(group.net));
         writer.pair(Word::Price, &group.price.text(wording, &self.currency));
@@ -355,11 +342,11 @@ impl Receipt {
     fn write_measurement(&self, writer: &mut Writer) {
         let wording = writer.wording;
         if let Some(moisture) = &self.moisture {
-            let reading = wording.percent(moisture.reading);
-            let rule = wording.word(moisture.rule.word());
-            writer.pair(Word::MoistureReading, &format!("{reading} ({rule})"));
+            let rule = wording.word(rule_word(moisture.rule));
+            let reading = moisture.reading.map(|reading| format!("{} ({rule})", wording.percent(reading)));
+            writer.pair(Word::MoistureReading, reading.as_deref().unwrap_or(rule));
             writer.pair_if_any(Word::Meter, &moisture.meter);
-            writer.pair(Word::Method, wording.word(moisture.method.word()));
+            writer.pair(Word::Method, wording.word(method_word(&moisture.method)));
         }
         for (factor, observed) in &self.quality {
             writer.push(Line::pair(factor, observed));
@@ -404,38 +391,35 @@ impl Receipt {
 /// Bags in a row of a receipt, so that a weight of seven characters with its label fits into 32 columns.
 const BAGS_IN_A_ROW: usize = 3;
 
-impl Deduction {
-    fn word(self) -> Word {
-        match self {
-            Self::Tare => Word::Tare,
-            Self::Moisture => Word::MoistureDeduction,
-            Self::HandlingLoss => Word::HandlingLoss,
-            Self::Quality => Word::QualityDeduction,
-            Self::Allowance => Word::Allowance,
-        }
+fn word_of(kind: LineKind) -> Word {
+    match kind {
+        LineKind::Gross => Word::Gross,
+        LineKind::Tare => Word::Tare,
+        LineKind::Quality => Word::QualityDeduction,
+        LineKind::Moisture => Word::MoistureDeduction,
+        LineKind::HandlingLoss => Word::HandlingLoss,
+        LineKind::QualityCap => Word::QualityCap,
+        LineKind::Allowance => Word::Allowance,
+        LineKind::Excess => Word::Excess,
     }
 }
 
-impl ReadingRule {
-    fn word(self) -> Word {
-        match self {
-            Self::Last => Word::LastReading,
-            Self::Average => Word::AverageReading,
-            Self::Worst => Word::WorstReading,
-        }
+fn rule_word(rule: EffectiveReading) -> Word {
+    match rule {
+        EffectiveReading::Last => Word::LastReading,
+        EffectiveReading::Average => Word::AverageReading,
+        EffectiveReading::Worst => Word::WorstReading,
     }
 }
 
-impl MoistureMethod {
-    fn word(self) -> Word {
-        match self {
-            Self::None => Word::NoMoistureDeduction,
-            Self::PerBagPerPoint => Word::PerBagPerPoint,
-            Self::WaterShrink => Word::WaterShrink,
-            Self::ConstantFactor => Word::ConstantFactor,
-            Self::StepTable => Word::StepTable,
-            Self::PriceBracket => Word::PriceBracket,
-        }
+fn method_word(method: &MoistureMethod) -> Word {
+    match method {
+        MoistureMethod::None => Word::NoMoistureDeduction,
+        MoistureMethod::PerPoint(Deduction::PerBag(_)) => Word::PerBagPerPoint,
+        MoistureMethod::PerPoint(Deduction::Share(_)) => Word::ConstantFactor,
+        MoistureMethod::WaterShrink => Word::WaterShrink,
+        MoistureMethod::StepTable(_) => Word::StepTable,
+        MoistureMethod::PriceBracket(_) => Word::PriceBracket,
     }
 }
 

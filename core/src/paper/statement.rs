@@ -28,10 +28,8 @@ pub struct Statement {
     pub net: Grams,
     /// Value of all deliveries.
     pub value: Value,
-    /// The advances.
-    pub advances: Vec<AdvanceLine>,
-    /// Outstanding of all advances, in minor units.
-    pub outstanding_minor: i64,
+    /// The advances; `None` if they are not known here.
+    pub advances: Option<Advances>,
     /// Currency of all amounts.
     pub currency: Currency,
     /// Name of the clerk who made it.
@@ -51,6 +49,15 @@ pub struct DeliveryLine {
     pub net: Grams,
     /// Value.
     pub value: Value,
+}
+
+/// The advances of a farmer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advances {
+    /// Each advance.
+    pub lines: Vec<AdvanceLine>,
+    /// Outstanding of all advances, in minor units.
+    pub outstanding_minor: i64,
 }
 
 /// An advance in a statement.
@@ -77,16 +84,14 @@ impl Statement {
         writer.pair(Word::Period, &period);
         writer.farmer(&self.farmer);
         self.write_deliveries(&mut writer);
-        if !self.advances.is_empty() {
-            self.write_advances(&mut writer);
+        if let Some(advances) = self.advances.as_ref().filter(|it| !it.lines.is_empty()) {
+            self.write_advances(advances, &mut writer);
         }
         writer.push(Line::Rule);
         writer.notice(wording.word(Word::Information));
         writer.pair(Word::Clerk, &self.clerk);
         writer.end(&[Word::Clerk], None);
 
-        let outstanding = wording.amount(self.outstanding_minor, &self.currency);
-        let label = wording.fill(Word::AdvancesOn, &wording.date(self.made.date()));
         writer.short(&self.heading.organisation, 4);
         writer.short_pair(Word::FarmerCode, &self.farmer.code, 2);
         writer.short(period, 3);
@@ -96,7 +101,11 @@ impl Statement {
         if self.value != Value::Unknown {
             writer.short_pair(Word::Amount, &self.value.text(wording, &self.currency), 0);
         }
-        writer.short(format!("{label}: {outstanding}"), 0);
+        if let Some(advances) = &self.advances {
+            let outstanding = wording.amount(advances.outstanding_minor, &self.currency);
+            let label = wording.fill(Word::AdvancesOn, &wording.date(self.made.date()));
+            writer.short(format!("{label}: {outstanding}"), 0);
+        }
         writer.page
     }
 
@@ -125,7 +134,7 @@ impl Statement {
         }
     }
 
-    fn write_advances(&self, writer: &mut Writer) {
+    fn write_advances(&self, advances: &Advances, writer: &mut Writer) {
         let wording = writer.wording;
         writer.push(Line::Rule);
         writer.notice(wording.word(Word::Advances));
@@ -134,14 +143,14 @@ impl Statement {
         };
         let head = [Word::Kind, Word::AgeDays, Word::Outstanding].map(|word| wording.word(word).to_owned());
         writer.push(Line::strong_row(cells(head)));
-        for line in &self.advances {
+        for line in &advances.lines {
             let amount = wording.amount(line.amount_minor, &self.currency);
             writer.push(Line::pair(wording.date(line.date), amount));
             let outstanding = wording.amount(line.outstanding_minor, &self.currency);
             writer.push(Line::row(cells([line.kind.clone(), wording.count(line.age_days), outstanding])));
         }
         let label = wording.fill(Word::AdvancesOn, &wording.date(self.made.date()));
-        writer.push(Line::strong_pair(label, wording.amount(self.outstanding_minor, &self.currency)));
+        writer.push(Line::strong_pair(label, wording.amount(advances.outstanding_minor, &self.currency)));
     }
 }
 

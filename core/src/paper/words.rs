@@ -67,6 +67,11 @@ words! {
     MoistureDeduction = "Moisture", "ತೇವಾಂಶ ಕಡಿತ", "नमी कटौती", "خصم الرطوبة";
     HandlingLoss = "Handling loss", "ನಿರ್ವಹಣಾ ನಷ್ಟ", "रखरखाव हानि", "فاقد المناولة";
     QualityDeduction = "Quality", "ಗುಣಮಟ್ಟ ಕಡಿತ", "गुणवत्ता कटौती", "خصم الجودة";
+    QualityCap = "Quality limit", "ಗುಣಮಟ್ಟ ಕಡಿತದ ಮಿತಿ", "गुणवत्ता कटौती सीमा", "حد خصم الجودة";
+    Excess = "More than weighed", "ತೂಕಕ್ಕಿಂತ ಹೆಚ್ಚಿನ ಕಡಿತ", "वज़न से अधिक कटौती", "خصم يفوق الوزن";
+    Lot = "Lot {}", "ಗುಂಪು {}", "ढेरी {}", "دفعة {}";
+    FullVehicle = "Vehicle {}, full", "ವಾಹನ {}, ತುಂಬಿದ", "वाहन {}, भरा", "المركبة {} محملة";
+    EmptyVehicle = "Vehicle {}, empty", "ವಾಹನ {}, ಖಾಲಿ", "वाहन {}, खाली", "المركبة {} فارغة";
     Allowance = "Allowance", "ರಿಯಾಯಿತಿ ಕಡಿತ", "छूट कटौती", "سماح";
     Net = "Net weight", "ನಿವ್ವಳ ತೂಕ", "शुद्ध वज़न", "الوزن الصافي";
     MoistureReading = "Moisture reading", "ತೇವಾಂಶ", "नमी", "قراءة الرطوبة";

@@ -12,6 +12,7 @@ pub mod message;
 pub mod parcel;
 pub mod path;
 pub mod qr;
+pub mod receipt_code;
 pub mod repair;
 
 pub use address::{normalize_secure_url, normalize_server_url};

@@ -1,9 +1,10 @@
+use farmtally_core::decisions::{Deduction, EffectiveReading, MoistureMethod};
 use farmtally_core::paper::{
-    AdvanceLine, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DayBook, DayBookLine, Deduction,
-    DeliveryLine, FarmerName, Figure, Fonts, Heading, Instant, Language, Manifest, ManifestLine, MoistureLine,
-    MoistureMethod, Page, Price, PriceUnit, ReadingRule, Receipt, ReceiptGroup, Scale, Signature, Statement, Value,
-    WeightLine, Word,
+    AdvanceLine, Advances, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DayBook, DayBookLine,
+    DeductionLine, DeliveryLine, FarmerName, Figure, Fonts, Heading, Instant, Language, Manifest, ManifestLine,
+    MoistureLine, Page, Price, PriceUnit, Receipt, ReceiptGroup, Scale, Signature, Statement, Value, Word,
 };
+use farmtally_core::rules::LineKind;
 use farmtally_core::units::{BusinessDate, Currency, Grams, Percent, Timestamp};
 
 /// Names of the kinds of papers.
@@ -96,18 +97,20 @@ pub fn receipt(language: Language) -> Receipt {
     let [_, _, _, clerk, _, reason, allowance, factor, _] = names(language);
     let weights = [64_000, 59_000, 64_000, 65_000, 59_000, 63_000, 61_000];
     let bags = (1..).zip(weights).map(|(number, gross)| BagLine { number, gross: Grams(gross) }).collect();
-    let line = |deduction, name: &str, weight| WeightLine { deduction, name: name.into(), weight: Grams(weight) };
+    let line = |kind, name: &str, grams: i64| DeductionLine { kind, name: name.into(), amount: Grams(-grams) };
     let value = Value::Estimate(914_933);
     let group = ReceiptGroup {
         grade: Some("A".into()),
         bags,
+        lots: Vec::new(),
         bag_count: 7,
         gross: Grams(435_000),
         deductions: vec![
-            line(Deduction::Tare, "", 4_550),
-            line(Deduction::Moisture, "", 3_500),
-            line(Deduction::Allowance, allowance, 1_400),
+            line(LineKind::Tare, "", 4_550),
+            line(LineKind::Moisture, "", 3_500),
+            line(LineKind::Allowance, allowance, 1_400),
         ],
+        moisture: None,
         net: Grams(425_550),
         price: Price::Decided { minor_per_tonne: 2_150_000, unit: PriceUnit::Quintal },
         value,
@@ -124,10 +127,10 @@ pub fn receipt(language: Language) -> Receipt {
         net: Grams(425_550),
         value,
         moisture: Some(MoistureLine {
-            reading: Percent::try_from(1_450).expect("a share"),
-            rule: ReadingRule::Last,
+            reading: Percent::try_from(1_450).ok(),
+            rule: EffectiveReading::Last,
             meter: "MM-7".into(),
-            method: MoistureMethod::PerBagPerPoint,
+            method: MoistureMethod::PerPoint(Deduction::PerBag(Grams(1_000))),
         }),
         quality: vec![(factor.into(), "0.80 %".into())],
         advances: Some(AdvancesBalance { outstanding_minor: 1_500_000, as_of: BusinessDate(20_777) }),
@@ -214,8 +217,10 @@ fn statement(language: Language) -> Statement {
         bag_count: 62,
         net: Grams(3_746_550),
         value: Value::Estimate(8_055_083),
-        advances: vec![advance(20_748, 1_000_000, 500_000), advance(20_760, 1_000_000, 1_000_000)],
-        outstanding_minor: 1_500_000,
+        advances: Some(Advances {
+            lines: vec![advance(20_748, 1_000_000, 500_000), advance(20_760, 1_000_000, 1_000_000)],
+            outstanding_minor: 1_500_000,
+        }),
         currency: rupees(),
         clerk: names(language)[3].into(),
     }

@@ -3,9 +3,9 @@
 use farmtally_core::paper::escpos::{self, CodePage, PrinterProfile};
 use farmtally_core::paper::pdf::{self, Sheet};
 use farmtally_core::paper::{
-    BagLine, Cell, Deduction, Language, Line, Page, PaperWidth, Receipt, ShortLine, Value, WeightLine, Wording, html,
-    sms, text,
+    BagLine, Cell, DeductionLine, Language, Line, Page, PaperWidth, Receipt, ShortLine, Value, Wording, html, sms, text,
 };
+use farmtally_core::rules::LineKind;
 use farmtally_core::units::Grams;
 use farmtally_tests::paper::{Interpreter, KINDS, PHONE, fonts, page, receipt};
 use proptest::prelude::*;
@@ -123,9 +123,8 @@ fn receipt_of(bags: &[i64], deductions: &[i64], language: Language) -> (Receipt,
     let net = gross - deductions.iter().sum::<i64>();
     let group = &mut receipt.groups[0];
     group.bags = (1..).zip(bags).map(|(number, grams)| BagLine { number, gross: Grams(*grams) }).collect();
-    let kinds = [Deduction::Tare, Deduction::Moisture, Deduction::Quality, Deduction::HandlingLoss];
-    let line =
-        |(deduction, grams): (Deduction, &i64)| WeightLine { deduction, name: String::new(), weight: Grams(*grams) };
+    let kinds = [LineKind::Tare, LineKind::Moisture, LineKind::Quality, LineKind::HandlingLoss];
+    let line = |(kind, grams): (LineKind, &i64)| DeductionLine { kind, name: String::new(), amount: Grams(-grams) };
     group.deductions = kinds.into_iter().zip(deductions).map(line).collect();
     (group.gross, group.net, group.value) = (Grams(gross), Grams(net), Value::Unknown);
     receipt.amendment = None;

@@ -168,6 +168,18 @@ impl Delivery {
         bags + self.counted_lots().map(Lot::without_vehicle).sum()
     }
 
+    /// Returns the delivery with only those bags, lots and readings that were recorded first, none of them voided.
+    pub(crate) fn as_recorded(&self) -> Self {
+        let is_first = |key: &str| key.starts_with("v1-");
+        let mut first = self.clone();
+        first.bags.retain(|it| is_first(&it.key));
+        first.lots.retain(|it| is_first(&it.key));
+        first.readings.retain(|it| is_first(&it.key));
+        let voids = first.bags.iter_mut().map(|it| &mut it.voids).chain(first.lots.iter_mut().map(|it| &mut it.voids));
+        voids.chain(first.readings.iter_mut().map(|it| &mut it.voids)).for_each(Vec::clear);
+        first
+    }
+
     /// Returns the number on the receipt.
     pub fn receipt_number(&self) -> ReceiptNumber {
         ReceiptNumber {

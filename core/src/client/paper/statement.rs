@@ -1,0 +1,89 @@
+//! What a farmer's statement says.
+
+use super::Desk;
+use crate::Error;
+use crate::limits::{MAX_PAGE, MAX_REPORT_ROWS};
+use crate::paper::{CopyNumber, DeliveryLine, Statement, Value};
+use crate::records::{Delivery, Farmer};
+use crate::rules::{Totals, WeightInput, weigh};
+use crate::store::records::get;
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow, ListOrder, Part};
+use crate::store::seam;
+use crate::units::{BusinessDate, FarmerId, Grams, Timestamp};
+
+impl Desk<'_> {
+    pub(super) fn statement(
+        &self,
+        farmer_id: FarmerId,
+        from: BusinessDate,
+        to: BusinessDate,
+        now: Timestamp,
+    ) -> Result<Statement, Error> {
+        let farmer = crate::client::require_visible::<Farmer>(self.db, self.author, farmer_id, "farmer")?.record;
+        let filter = DeliveryFilter {
+            farmer_id: Some(farmer_id),
+            from: Some(from),
+            to: Some(to),
+            is_voided: Some(false),
+            ..DeliveryFilter::default()
+        };
+        let mut deliveries = Vec::new();
+        let (mut bag_count, mut net) = (0_u32, Grams::ZERO);
+        self.each_delivery(&filter, &mut |row, delivery, totals| {
+            bag_count = bag_count.saturating_add(totals.bags);
+            net = net + totals.net_g;
+            deliveries.push(DeliveryLine {
+                date: row.business_date,
+                receipt: delivery.receipt_number().to_string(),
+                bag_count: totals.bags,
+                net: totals.net_g,
+                value: Value::Unknown,
+            });
+            Ok(())
+        })?;
+        Ok(Statement {
+            heading: self.heading(&farmer.centre, CopyNumber::ORIGINAL),
+            made: self.instant(now),
+            farmer: self.farmer(farmer_id)?,
+            from,
+            to,
+            deliveries,
+            bag_count,
+            net,
+            value: Value::Unknown,
+            advances: None,
+            currency: self.currency()?,
+            clerk: self.author.reference.user_name(self.author.grant.user_id),
+        })
+    }
+
+    /// Calls `visit` for each delivery that fulfils the filter, oldest first, with its totals.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for more than [`MAX_REPORT_ROWS`].
+    pub(super) fn each_delivery(
+        &self,
+        filter: &DeliveryFilter,
+        visit: &mut dyn FnMut(&DeliveryRow, &Delivery, &Totals) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let scopes = self.author.season_scopes();
+        let mut part = Part { order: ListOrder::OldestFirst, after: None, limit: MAX_PAGE };
+        let mut visited = 0;
+        loop {
+            let page = rows::deliveries(&mut seam(self.db), &scopes, filter, &part)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            part.after = Some(last.key());
+            visited += page.len();
+            if visited > MAX_REPORT_ROWS {
+                let reason = format!("a paper has at most {MAX_REPORT_ROWS} deliveries: choose a shorter period");
+                return Err(Error::TooLarge { field: "rows", reason });
+            }
+            for row in &page {
+                let Some(found) = get::<Delivery>(&mut seam(self.db), row.delivery_id)? else { continue };
+                let rules = self.author.reference.rule_set(found.record.rule_set);
+                let totals = weigh(&WeightInput::from(&found.record), rules).totals();
+                visit(row, &found.record, &totals)?;
+            }
+        }
+    }
+}
