@@ -16,7 +16,7 @@ use super::{
 use crate::limits::MAX_TEXT;
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
-use crate::units::{BusinessDate, Column, DocumentId, FarmerId, ToValue, Value, named};
+use crate::units::{BusinessDate, Column, CommodityCode, DocumentId, FarmerId, Grams, ToValue, Value, named};
 
 /// Declaration of a simple kind, implemented by the struct of its fields.
 pub trait SimpleKind:
@@ -36,6 +36,8 @@ pub trait SimpleKind:
     const CAPABILITY: Capability;
     /// [`RecordKind::SHAPE`], of [`recorded`] and [`steps`].
     const SHAPE: Shape;
+    /// Fields that people change while the record is open, each a register of the shape.
+    const REGISTERS: &'static [RegisterField<Self>] = &[];
     /// Steps that it may take; none without [`steps`] in the shape.
     const STEPS: &'static [SimpleStep] = &[SimpleStep::Withdrawn];
 
@@ -62,8 +64,18 @@ pub trait SimpleKind:
         None
     }
 
+    /// Returns the commodity by whose season it belongs to a scope, if any.
+    fn commodity(&self) -> Option<&CommodityCode> {
+        None
+    }
+
     /// Returns the business date by which it is listed, if any.
     fn date(&self) -> Option<BusinessDate> {
+        None
+    }
+
+    /// Returns the net weight that follows from the fields, if any.
+    fn net(&self) -> Option<Grams> {
         None
     }
 
@@ -77,7 +89,50 @@ pub trait SimpleKind:
     fn check(&self) -> Result<(), WrongField> {
         Ok(())
     }
+
+    /// Checks what only a person's input must fulfil: how registers agree, which may be changed by two people at the same time.
+    ///
+    /// # Errors
+    /// [`WrongField`] for the first wrong field.
+    fn check_input(&self) -> Result<(), WrongField> {
+        Ok(())
+    }
 }
+
+/// A field that is kept in a register once it was changed; made by [`register`].
+pub struct RegisterField<C> {
+    /// Replaces the field by the register's effective value, if it was ever written.
+    pub(crate) read: fn(&mut C, &Fields, &mut Vec<Conflict>) -> Result<(), Error>,
+    /// Copies the field from the second content to the first.
+    pub(crate) copy: fn(&mut C, &C),
+    /// Returns the put of the field if it differs between the contents before and after a change.
+    pub(crate) write: fn(&C, &C, Stamp) -> Option<Put>,
+}
+
+/// Makes a [`RegisterField`] from a register's key and the field's name; people see concurrent values as the field prints.
+macro_rules! register {
+    ($key:literal, $field:ident) => {
+        $crate::records::simple::RegisterField {
+            read: |content, fields, conflicts| {
+                if let Some(value) = fields.register($key, ToString::to_string, conflicts)? {
+                    content.$field = value;
+                }
+                Ok(())
+            },
+            copy: |to, from| to.$field = from.$field.clone(),
+            write: |before, after, stamp| {
+                let value = after.$field.clone();
+                let put = || {
+                    let register = $crate::records::stamp::Register { stamp, value };
+                    $crate::records::Put::Key($key, $crate::records::encode(&register))
+                };
+                (before.$field != after.$field).then(put)
+            },
+        }
+    };
+}
+
+pub(crate) use register;
 
 /// A record that another one names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,10 +186,10 @@ impl WrongField {
 /// Requires that a value is within bounds.
 pub(crate) fn within<T: PartialOrd + std::fmt::Display>(
     field: &'static str,
-    value: T,
+    value: &T,
     bounds: &RangeInclusive<T>,
 ) -> Result<(), WrongField> {
-    if bounds.contains(&value) {
+    if bounds.contains(value) {
         return Ok(());
     }
     Err(WrongField::new(field, format!("must be {} to {}", bounds.start(), bounds.end())))
@@ -174,6 +229,15 @@ named! {
         /// It was a mistake, or is not wanted any more.
         #[n(0)]
         Withdrawn = "withdrawn",
+        /// The farmer or lorry that waits was called.
+        #[n(1)]
+        Called = "called",
+        /// The farmer or lorry was served.
+        #[n(2)]
+        Served = "served",
+        /// The farmer or lorry left without being served.
+        #[n(3)]
+        Left = "left",
     }
 }
 
@@ -182,6 +246,12 @@ named! {
     pub SimpleState, "a state" {
         /// It stands as it was recorded.
         Open = "open",
+        /// The farmer or lorry was called.
+        Called = "called",
+        /// The farmer or lorry left without being served.
+        Left = "left",
+        /// The farmer or lorry was served.
+        Served = "served",
         /// It was withdrawn.
         Withdrawn = "withdrawn",
     }
@@ -192,6 +262,9 @@ impl SimpleStep {
     pub fn state(self) -> SimpleState {
         match self {
             Self::Withdrawn => SimpleState::Withdrawn,
+            Self::Called => SimpleState::Called,
+            Self::Served => SimpleState::Served,
+            Self::Left => SimpleState::Left,
         }
     }
 }
@@ -231,6 +304,16 @@ impl<C> Simple<C> {
     pub fn state(&self) -> SimpleState {
         self.steps.iter().map(|event| event.step.state()).max().unwrap_or(SimpleState::Open)
     }
+}
+
+/// Returns the puts of the registers whose fields differ between two contents; `None` if another field differs.
+pub(crate) fn change<C: SimpleKind>(before: &C, after: &C, stamp: Stamp) -> Option<Vec<Put>> {
+    let mut changed = before.clone();
+    for register in C::REGISTERS {
+        (register.copy)(&mut changed, after);
+    }
+    let puts = || C::REGISTERS.iter().filter_map(|register| (register.write)(before, after, stamp)).collect();
+    (changed == *after).then(puts)
 }
 
 pub(crate) fn step(event: &SimpleEvent) -> Put {
@@ -287,6 +370,12 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
         let title = |it: &SimpleSnapshot<C>| it.content.title();
         let snapshot = fields.effective(SNAPSHOT, |it: &SimpleSnapshot<C>| it.stamp, title, &mut conflicts)?;
         let Some(SimpleSnapshot { stamp, mut content, .. }) = snapshot else { return Ok(None) };
+        for register in C::REGISTERS {
+            (register.read)(&mut content, fields, &mut conflicts)?;
+        }
+        for conflict in &mut conflicts {
+            conflict.is_hard = conflict.field == SNAPSHOT;
+        }
         check(&mut content)
             .map_err(|wrong| Error::malformed(format!("a {}: {}: {}", C::NAME, wrong.field, wrong.reason)))?;
         let mut steps: Vec<SimpleEvent> = fields.added(STEP)?.into_iter().map(|(_, event)| event).collect();
