@@ -62,8 +62,12 @@ impl Capture {
     /// Plays the day: every kind of record, decision, verdict, frame entry, request and refusal occurs.
     pub fn of_a_day(seed: u64) -> Self {
         let mut market = Market::open(seed);
-        let notices =
-            ReferenceFile::parse(r#"{"notices": [{"code": "hours", "text": "The yard is open until five"}]}"#);
+        let notices = ReferenceFile::parse(
+            r#"{"notices": [{"code": "hours", "text": "The yard is open until five"}], "instruments": [{
+                "code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III", "min_value": 2000,
+                "max_value": 150000, "intervals": [{"up_to_value": 150000, "interval_value": 50}],
+                "certificate": "LM-88", "valid_until": "2019-12-31"}]}"#,
+        );
         market.server.update_reference(market.organisation, &notices.expect("a notice")).expect("published");
         let heard = Mutex::default();
         let syncs = |person: &Person| {

@@ -77,7 +77,7 @@ impl Sample for WeighbridgeTicket {
             tare_source: WeighingSource::Claimed,
             number: "W-17".into(),
             place: "Kolar bridge".into(),
-            operator: String::new(),
+            operator_name: String::new(),
         }
     }
 

@@ -60,7 +60,7 @@ macro_rules! calls {
 }
 
 calls! {
-    /// Records a weighbridge ticket of a load or delivery. Fails with Invalid (field record_id, weight, tare, number, place or operator).
+    /// Records a weighbridge ticket of a load or delivery. Fails with Invalid (field record_id, weight, tare, number, place or operator_name).
     add_weighbridge_ticket(WeighbridgeTicket) -> WeighbridgeTicketView, weighbridge_ticket,
         weighbridge_tickets -> WeighbridgeTicketPage, withdraw_weighbridge_ticket;
     /// Records what a destination counted and found. Fails with Invalid (field load_id, bags, rejected_bags or remarks).

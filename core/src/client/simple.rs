@@ -59,12 +59,12 @@ pub struct SimplePage<C> {
 }
 
 impl FieldClient {
-    /// Records a simple record at a centre, one of those granted; with `None`, at the centre of the record that it is about. In a season's
-    /// scope, it belongs to the season of its commodity on its business date, or today, or to the season of the record that it is about.
+    /// Records a simple record at a centre, one of those granted; with `None`, at the centre of the record to which it refers. In a season's
+    /// scope, it belongs to the season of its commodity on its business date, or today, or to the season of the record to which it refers.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a field, a record that it names, or a commodity without a season; [`Error::NotFound`] without the record that
-    /// it is about; [`Error::Refused`] by role, centre or time without contact; [`Error::Unauthorized`].
+    /// it names as subject; [`Error::Refused`] by role, centre or time without contact; [`Error::Unauthorized`].
     pub fn record_simple<C: SimpleKind>(
         &self,
         centre: Option<&CentreCode>,

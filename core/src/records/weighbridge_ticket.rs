@@ -52,7 +52,7 @@ pub struct WeighbridgeTicket {
     pub place: String,
     /// Name of the person who operated it; may be empty.
     #[n(7)]
-    pub operator: String,
+    pub operator_name: String,
 }
 
 impl WeighbridgeTicket {
@@ -91,7 +91,7 @@ impl SimpleKind for WeighbridgeTicket {
         vec![
             TextField::required("number", &mut self.number),
             TextField::optional("place", &mut self.place),
-            TextField::optional("operator", &mut self.operator),
+            TextField::optional("operator_name", &mut self.operator_name),
         ]
     }
 

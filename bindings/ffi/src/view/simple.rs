@@ -134,9 +134,9 @@ views! {
 /// Fields of a note.
 #[uniffi::remote(Record)]
 pub struct Note {
-    /// Number of the kind of the record that it is about
+    /// Number of the kind of the record to which it refers
     pub record_kind: u8,
-    /// Record that it is about
+    /// Record to which it refers
     pub record_id: DocumentId,
     /// The remark, one line of at most 200 characters
     pub text: String,
@@ -173,7 +173,7 @@ pub struct WeighbridgeTicket {
     pub place: String,
     /// Name of the person who operated the weighbridge; may be empty
     #[uniffi(default = "")]
-    pub operator: String,
+    pub operator_name: String,
 }
 
 /// Fields of a receiving note.

@@ -4,11 +4,15 @@
 //! follow from that; all simple kinds share one table. Invariant: what [`SimpleKind::check`] refuses is refused in every version, because a
 //! projection must not depend on the version.
 
-use std::ops::RangeInclusive;
+mod field;
+mod step;
 
 use minicbor::{Decode, Encode};
 
-use super::delivery::Reason;
+pub use field::{Reference, RegisterField, TextField, WrongField};
+pub(crate) use field::{register, within};
+pub use step::{SimpleEvent, SimpleState, SimpleStep};
+
 use super::shape::{SNAPSHOT, leading_stamp};
 use super::{
     Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
@@ -16,7 +20,7 @@ use super::{
 use crate::limits::MAX_TEXT;
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
-use crate::units::{BusinessDate, Column, CommodityCode, DocumentId, FarmerId, Grams, ToValue, Value, named};
+use crate::units::{BusinessDate, Column, CommodityCode, DocumentId, FarmerId, Grams, ToValue, Value};
 
 /// Declaration of a simple kind, implemented by the struct of its fields.
 pub trait SimpleKind:
@@ -99,102 +103,6 @@ pub trait SimpleKind:
     }
 }
 
-/// A field that is kept in a register once it was changed; made by [`register`].
-pub struct RegisterField<C> {
-    /// Replaces the field by the register's effective value, if it was ever written.
-    pub(crate) read: fn(&mut C, &Fields, &mut Vec<Conflict>) -> Result<(), Error>,
-    /// Copies the field from the second content to the first.
-    pub(crate) copy: fn(&mut C, &C),
-    /// Returns the put of the field if it differs between the contents before and after a change.
-    pub(crate) write: fn(&C, &C, Stamp) -> Option<Put>,
-}
-
-/// Makes a [`RegisterField`] from a register's key and the field's name; people see concurrent values as the field prints.
-macro_rules! register {
-    ($key:literal, $field:ident) => {
-        $crate::records::simple::RegisterField {
-            read: |content, fields, conflicts| {
-                if let Some(value) = fields.register($key, ToString::to_string, conflicts)? {
-                    content.$field = value;
-                }
-                Ok(())
-            },
-            copy: |to, from| to.$field = from.$field.clone(),
-            write: |before, after, stamp| {
-                let value = after.$field.clone();
-                let put = || {
-                    let register = $crate::records::stamp::Register { stamp, value };
-                    $crate::records::Put::Key($key, $crate::records::encode(&register))
-                };
-                (before.$field != after.$field).then(put)
-            },
-        }
-    };
-}
-
-pub(crate) use register;
-
-/// A record that another one names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reference {
-    /// Name of the field.
-    pub field: &'static str,
-    /// Kind numbers that it may have.
-    pub kinds: &'static [u8],
-    /// Document of the record.
-    pub document_id: DocumentId,
-}
-
-/// A text of a simple record.
-#[derive(Debug)]
-pub struct TextField<'a> {
-    /// Name of the field.
-    pub field: &'static str,
-    /// The text.
-    pub text: &'a mut String,
-    /// Whether it must not be empty.
-    pub is_required: bool,
-}
-
-impl<'a> TextField<'a> {
-    /// Returns a text that must not be empty.
-    pub(crate) fn required(field: &'static str, text: &'a mut String) -> Self {
-        Self { field, text, is_required: true }
-    }
-
-    /// Returns a text that may be empty.
-    pub(crate) fn optional(field: &'static str, text: &'a mut String) -> Self {
-        Self { field, text, is_required: false }
-    }
-}
-
-/// A field whose value is out of its bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongField {
-    /// Name of the field.
-    pub field: &'static str,
-    /// Reason for people.
-    pub reason: String,
-}
-
-impl WrongField {
-    pub(crate) fn new(field: &'static str, reason: impl Into<String>) -> Self {
-        Self { field, reason: reason.into() }
-    }
-}
-
-/// Requires that a value is within bounds.
-pub(crate) fn within<T: PartialOrd + std::fmt::Display>(
-    field: &'static str,
-    value: &T,
-    bounds: &RangeInclusive<T>,
-) -> Result<(), WrongField> {
-    if bounds.contains(value) {
-        return Ok(());
-    }
-    Err(WrongField::new(field, format!("must be {} to {}", bounds.start(), bounds.end())))
-}
-
 /// Family of keys for steps.
 const STEP: char = 'e';
 
@@ -219,69 +127,6 @@ pub(crate) struct SimpleSnapshot<C> {
     /// Random bytes of a personal kind, so that nobody can find its text by trying texts against a hash.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub(crate) nonce: Option<[u8; 16]>,
-}
-
-named! {
-    /// Something that happens to a simple record after it was made.
-    #[derive(Encode, Decode)]
-    #[cbor(index_only)]
-    pub SimpleStep, "a step" {
-        /// It was a mistake, or is not wanted any more.
-        #[n(0)]
-        Withdrawn = "withdrawn",
-        /// The farmer or lorry that waits was called.
-        #[n(1)]
-        Called = "called",
-        /// The farmer or lorry was served.
-        #[n(2)]
-        Served = "served",
-        /// The farmer or lorry left without being served.
-        #[n(3)]
-        Left = "left",
-    }
-}
-
-named! {
-    /// State of a simple record, as far as the field knows: the furthest of its steps. Tables contain its position in this list, from 0.
-    pub SimpleState, "a state" {
-        /// It stands as it was recorded.
-        Open = "open",
-        /// The farmer or lorry was called.
-        Called = "called",
-        /// The farmer or lorry left without being served.
-        Left = "left",
-        /// The farmer or lorry was served.
-        Served = "served",
-        /// It was withdrawn.
-        Withdrawn = "withdrawn",
-    }
-}
-
-impl SimpleStep {
-    /// Returns the state that follows from the step.
-    pub fn state(self) -> SimpleState {
-        match self {
-            Self::Withdrawn => SimpleState::Withdrawn,
-            Self::Called => SimpleState::Called,
-            Self::Served => SimpleState::Served,
-            Self::Left => SimpleState::Left,
-        }
-    }
-}
-
-/// A step of a simple record, with author, device and time.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct SimpleEvent {
-    /// Author, device and time.
-    #[n(0)]
-    pub stamp: Stamp,
-    /// The step itself.
-    #[n(1)]
-    pub step: SimpleStep,
-    /// Reason that the person gave, of a step that needs one.
-    #[n(2)]
-    pub reason: Option<Reason>,
 }
 
 /// Record of a simple kind, projected from its document.
