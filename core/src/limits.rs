@@ -82,6 +82,14 @@ pub const MAX_ODOMETER_KM: u32 = 9_999_999;
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
 /// Other farmers of a centre who may have a farmer's telephone number before it says no longer that they look alike (neither soft nor hard).
 pub const MAX_SHARED_PHONE: usize = 5;
+/// Largest weight of the produce of one lorry request (hard).
+pub const MAX_REQUESTED: Grams = Grams(100_000_000);
+/// Largest number of bags, containers or people that are counted or estimated in a simple record (hard).
+pub const MAX_COUNTED: u32 = 100_000;
+/// Largest value of a check of an instrument (hard): grams, or hundredths of a percent.
+pub const MAX_SHOWN_VALUE: u32 = 200_000_000;
+/// Reason codes of one feedback (hard).
+pub const MAX_REASONS: usize = 10;
 /// Largest payload of a lorry (hard); more than any lorry on a road.
 pub const MAX_PAYLOAD: Grams = Grams(200_000_000);
 /// Highest number of a rule set, which begin at 1 (hard).
@@ -94,6 +102,8 @@ pub const MAX_PAGE: u32 = 200;
 pub const MAX_REPORT_ROWS: usize = 10_000;
 /// Farmers in the report of those with the greatest weight (hard).
 pub const MAX_TOP: u32 = 1_000;
+/// Length of a text as it is typed or pasted, in bytes (hard): beyond it, nothing is looked at.
+pub const MAX_TYPED_BYTES: usize = 64 * 1024;
 /// Grades of a rule set (hard).
 pub const MAX_GRADES: usize = 50;
 /// Quality factors of a rule set (hard).

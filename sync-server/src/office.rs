@@ -99,7 +99,7 @@ impl Server {
     ) -> Result<usize, Error> {
         let by = self.decided_by_operator();
         // Destructured by name, so that the compiler warns of a list that is not published.
-        let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices } = file;
+        let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices, instruments } = file;
         self.write(organisation, |db| {
             let known = Reference::load(db.reader())?;
             let changed = changed_rule_sets(&known, rule_sets);
@@ -112,6 +112,7 @@ impl Server {
             logged += decide_each(db, &known, seasons, &by)?;
             logged += decide_each(db, &known, lorries, &by)?;
             logged += decide_each(db, &known, notices, &by)?;
+            logged += decide_each(db, &known, instruments, &by)?;
             logged += decide_each(db, &known, rule_sets, &by)?;
             Ok(logged)
         })

@@ -7,7 +7,7 @@ use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
 use farmtally_core::store::sql::values;
-use farmtally_core::store::{records, rows};
+use farmtally_core::store::{records, rows, simple};
 use farmtally_core::units::{ChangeHash, DocumentId, FarmerId, OrganisationId};
 
 use crate::ingest::{decide, rule};
@@ -62,27 +62,24 @@ impl Server {
         })
     }
 
-    /// Erases a farmer's contact details here and, at its next contact, on every phone; weights keep the farmer's code. If the details are
-    /// only held or deferred, `farmer` is the id of their document in the list of held entries. Returns the number of erased documents.
+    /// Erases a farmer's contact details and the farmer's words (requests, disputes, feedback) here and, at its next contact, on every
+    /// phone; weights keep the farmer's code. What a phone brings afterwards needs another call. If the details are only held or deferred, `farmer` is the id of their document in the list of held entries. Returns the number of erased documents.
     ///
     /// # Errors
     /// [`Error::NotFound`] if the farmer has no contact details that are not erased; [`Error::Busy`] if all is done but the scrub, which
     /// the next call repeats; [`Error::Io`], [`Error::Storage`].
     pub fn erase_farmer(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<usize, Error> {
-        let contacts = self.read(organisation, |db| {
-            let contacts = rows::contacts_of(db.reader(), farmer)?;
+        let documents = self.read(organisation, |db| {
+            let documents = personal_documents(db, farmer)?;
             let document = DocumentId::from(farmer);
-            Ok(if contacts.is_empty() && scope_of_waiting_contact(db, document)?.is_some() {
-                vec![document]
-            } else {
-                contacts.into_iter().map(DocumentId::from).collect()
-            })
+            let is_waiting = documents.is_empty() && scope_of_waiting_contact(db, document)?.is_some();
+            Ok(if is_waiting { vec![document] } else { documents })
         })?;
-        self.erase(organisation, &contacts, &self.decided_by_operator())?;
-        if contacts.is_empty() {
+        self.erase(organisation, &documents, &self.decided_by_operator())?;
+        if documents.is_empty() {
             Err(Error::NotFound { what: "farmer with contact details" })
         } else {
-            Ok(contacts.len())
+            Ok(documents.len())
         }
     }
 
@@ -92,13 +89,12 @@ impl Server {
     /// [`Error::NotFound`] if there are none, [`Error::Storage`].
     pub fn describe_erasure(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<String, Error> {
         self.read(organisation, |db| {
-            let contacts = rows::contacts_of(db.reader(), farmer)?.len();
-            let known = rows::farmer_row(db.reader(), farmer)?.filter(|_| contacts > 0);
+            let count = personal_documents(db, farmer)?.len();
+            let known = rows::farmer_row(db.reader(), farmer)?.filter(|_| count > 0);
+            let what = "the contact details, requests and words";
             match known {
-                Some(row) => {
-                    Ok(format!("the contact details of farmer {} in {}, {contacts} document(s)", row.code, row.scope))
-                }
-                None if contacts > 0 => Ok(format!("the contact details of farmer {farmer}, {contacts} document(s)")),
+                Some(row) => Ok(format!("{what} of farmer {} in {}, {count} document(s)", row.code, row.scope)),
+                None if count > 0 => Ok(format!("{what} of farmer {farmer}, {count} document(s)")),
                 None => match scope_of_waiting_contact(db, DocumentId::from(farmer))? {
                     Some(scope) => Ok(format!("contact details in {scope} that are only held or deferred")),
                     None => Err(Error::NotFound { what: "farmer with contact details" }),
@@ -165,6 +161,17 @@ impl Server {
             Ok(is_new)
         })
     }
+}
+
+/// Returns the documents of personal data about a farmer: contact details, then simple records of personal kinds.
+fn personal_documents<C: Access + ?Sized>(
+    db: &mut Transaction<'_, C>,
+    farmer: FarmerId,
+) -> Result<Vec<DocumentId>, Error> {
+    let contacts = rows::contacts_of(db.reader(), farmer)?.into_iter().map(DocumentId::from);
+    let mut documents: Vec<DocumentId> = contacts.collect();
+    documents.extend(simple::personal_of(db.reader(), farmer)?);
+    Ok(documents)
 }
 
 /// Returns the scope that a held or deferred entry of the document names, if its kind is personal data; `None` if there is none.

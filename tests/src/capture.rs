@@ -9,13 +9,19 @@ use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{BagCount, BagSource, Delivery, Kind, Note, RecordKind, Simple};
+use farmtally_core::records::lorry_request::Priority;
+use farmtally_core::records::simple::SimpleStep;
+use farmtally_core::records::{
+    BagCount, BagSource, Delivery, Kind, LorryRequest, Note, ReceivingNote, RecordKind, Simple,
+};
+use farmtally_core::rules::action_of;
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{BagType, DeliveryId, DocumentId, FarmerId, Grams, GrantId, Location, LocationProvider};
 use farmtally_sync_server::ReferenceFile;
 
-use crate::{ADDRESS, Forger, Market, Person, mark, moisture, reason};
+use crate::samples::{Sample, Subjects};
+use crate::{ADDRESS, Forger, Market, Person, for_each_simple_kind, mark, moisture, reason};
 
 /// One request with its response.
 pub type Exchange = (WireRequest, WireResponse);
@@ -56,8 +62,12 @@ impl Capture {
     /// Plays the day: every kind of record, decision, verdict, frame entry, request and refusal occurs.
     pub fn of_a_day(seed: u64) -> Self {
         let mut market = Market::open(seed);
-        let notices =
-            ReferenceFile::parse(r#"{"notices": [{"code": "hours", "text": "The yard is open until five"}]}"#);
+        let notices = ReferenceFile::parse(
+            r#"{"notices": [{"code": "hours", "text": "The yard is open until five"}], "instruments": [{
+                "code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III", "min_value": 2000,
+                "max_value": 150000, "intervals": [{"up_to_value": 150000, "interval_value": 50}],
+                "certificate": "LM-88", "valid_until": "2019-12-31"}]}"#,
+        );
         market.server.update_reference(market.organisation, &notices.expect("a notice")).expect("published");
         let heard = Mutex::default();
         let syncs = |person: &Person| {
@@ -190,7 +200,9 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     ] {
         load = asha.client.change_load(load.basis, &step, &[]).expect("a step");
     }
-    asha.client.add_note(voided.into(), "the crates were wet").expect("a note");
+    let subjects = Subjects { delivery: voided, load: load.load_id, farmer: farmer.farmer_id };
+    for_each_simple_kind!(simple_record(asha, &subjects));
+    changes_a_request(asha, &subjects);
     asha.exports()
 }
 
@@ -211,12 +223,60 @@ fn weighs_a_vehicle(person: &Person, farmer: FarmerId) {
     person.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");
 }
 
+/// Records a sample of a kind and takes its steps, if the person's role may.
+fn simple_record<C: Sample>(person: &Person, subjects: &Subjects) {
+    if person.client.session().and_then(|it| it.role).is_none_or(|role| !role.may(C::CAPABILITY)) {
+        return;
+    }
+    let centre = "KOLAR".parse().expect("a code");
+    let mut made = C::valid(subjects).recorded_by(&person.client, &centre).expect("recorded");
+    for step in C::STEPS.iter().rev() {
+        if made.actions.contains(&action_of(*step)) {
+            let result = person.client.step_simple(made.basis, *step, Some(&reason("no_lorry")));
+            made = result.expect("a step that is offered");
+        }
+    }
+}
+
+/// Changes all fields of a lorry request.
+fn changes_a_request(person: &Person, subjects: &Subjects) {
+    let centre = "KOLAR".parse().expect("a code");
+    let made = LorryRequest::valid(subjects).recorded_by(&person.client, &centre).expect("recorded");
+    let changed = LorryRequest {
+        commodity: made.content.commodity.clone(),
+        wanted_date: "2019-05-11".parse().expect("a date"),
+        from_minute: 0,
+        to_minute: 60,
+        purpose: "to the port".into(),
+        farmers: 1,
+        bags: 2,
+        weight_g: Grams(3),
+        priority: Priority::Low,
+        remarks: "by the back gate".into(),
+    };
+    person.client.change_simple(made.basis, changed).expect("changed");
+}
+
 /// Takes over each load that departed and is on the phone.
 fn receives_all(receiver: &Person) {
     for row in receiver.client.today(&"KOLAR".parse().expect("a code"), None).expect("today").loads {
         if row.state == LoadState::Dispatched {
             let load = receiver.client.load(row.load_id).expect("a load");
-            receiver.client.change_load(load.basis, &LoadEdit::Receive, &[]).expect("received");
+            let load = receiver.client.change_load(load.basis, &LoadEdit::Receive, &[]).expect("received");
+            let note = ReceivingNote {
+                load_id: load.load_id,
+                bags: 1,
+                rejected_bags: 0,
+                moisture: None,
+                grade: Some("A".parse().expect("a code")),
+                remarks: String::new(),
+            };
+            let note = receiver.client.record_simple(None, note).expect("recorded");
+            let withdrawn = SimpleStep::Withdrawn;
+            receiver
+                .client
+                .step_simple::<ReceivingNote>(note.basis, withdrawn, Some(&reason("miscounted")))
+                .expect("done");
         }
     }
 }

@@ -17,6 +17,7 @@ mod network;
 pub mod paper;
 pub mod postgres;
 mod proxy;
+pub mod samples;
 pub mod simulation;
 mod town;
 pub mod watched;

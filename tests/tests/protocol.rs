@@ -66,7 +66,8 @@ impl Cddl {
 fn values(records: &str) -> Vec<(String, String, String)> {
     let mut values = Vec::new();
     for kind in KINDS {
-        let is_of_kind = |section: &&str| section.lines().next().is_some_and(|it| it.to_lowercase() == kind.name);
+        let is_of_kind =
+            |section: &&str| section.lines().next().is_some_and(|it| it.to_lowercase() == kind.name.replace('_', " "));
         let section = records.split("\n## ").find(is_of_kind).expect("a section");
         for row in section.lines().filter(|line| line.starts_with("| `")) {
             let code: Vec<&str> = row.split('`').skip(1).step_by(2).collect();

@@ -61,7 +61,12 @@ fn with_records() -> Value {
         "commodities": [{"code": "MAIZE", "name": "Maize"}],
         "seasons": [{"code": "2026", "commodity": "MAIZE", "from": "2026-01-01", "to": "2026-12-31"}],
         "lorries": [{"plate": "KA07A1111", "payload_g": 9_000_000}],
-        "notices": [{"code": "hours", "text": ""}]
+        "notices": [{"code": "hours", "text": ""}],
+        "instruments": [{
+            "code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III", "min_value": 0,
+            "max_value": 200_000_000, "intervals": [{"up_to_value": 60_000, "interval_value": 20}],
+            "certificate": "LM-88", "valid_until": "2026-12-31"
+        }]
     })
 }
 
@@ -161,6 +166,12 @@ fn each_error_of_reading_has_its_code() {
     let twice = r#"{"centres": [{"code": "KOLAR", "name": "Kolar", "name": "Malur"}]}"#;
     let season = json!({"seasons": [{"code": "A", "commodity": "T", "from": "2026-01-02", "to": "2026-01-01"}]});
     let moisture = |fields: Value| rules(json!({ "moisture": fields }));
+    let instrument = |field: &str, value: Value| {
+        let mut file = with_records();
+        file["instruments"][0][field] = value;
+        file.to_string()
+    };
+    let descending = json!([{"up_to_value": 2, "interval_value": 1}, {"up_to_value": 2, "interval_value": 1}]);
     let both = json!([{"code": "A", "name": "a", "limit": 0, "per_bag_g": 1, "share_hundredths": 1}]);
     for (file, path, code) in [
         (twice.to_owned(), "/centres/0/name", "duplicate"),
@@ -171,6 +182,10 @@ fn each_error_of_reading_has_its_code() {
         (rules(json!({"number": -1})), "/rule_sets/0/number", "out_of_range"),
         (rules(json!({"cash_unit_minor": 9_007_199_254_740_993_i64})), "/rule_sets/0/cash_unit_minor", "out_of_range"),
         (rules(json!({"bag_types": []})), "/rule_sets/0/bag_types", "no_bag_type"),
+        (instrument("type", json!("ruler")), "/instruments/0/type", "malformed"),
+        (instrument("serial", json!(" ")), "/instruments/0/serial", "malformed"),
+        (instrument("min_value", json!(200_000_001)), "/instruments/0/min_value", "out_of_range"),
+        (instrument("intervals", descending), "/instruments/0/intervals", "out_of_range"),
         (rules(json!({"factors": both})), "/rule_sets/0/factors/0/share_hundredths", "ambiguous"),
         (moisture(json!({"method": "dry", "brackets": []})), "/rule_sets/0/moisture/method", "malformed"),
         (

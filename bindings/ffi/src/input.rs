@@ -1,13 +1,15 @@
 //! Inputs: core's own types, described as in [`crate::view`], and those that cross in another form.
 
 use farmtally_core::client::{
-    DeliveryEdit, DeliveryQuery, DraftEdit, FarmerQuery, LoadEdit, LoadQuery, OpenLoad, ReadingInput, StartDraft,
+    DeliveryEdit, DeliveryQuery, DraftEdit, FarmerQuery, LoadEdit, LoadQuery, OpenLoad, ReadingInput, SimpleFilter,
+    StartDraft,
 };
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::load::LoadState;
+use farmtally_core::records::simple::SimpleState;
 use farmtally_core::records::{BagCount, BagSource, Mark};
 use farmtally_core::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, FactorCode, FarmerId, GradeCode,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FactorCode, FarmerId, GradeCode,
     InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash, UserId,
 };
 
@@ -434,4 +436,37 @@ pub struct LoadQuery {
     /// Maximum number of rows on the page, 1 to 200
     #[uniffi(default = 50)]
     pub limit: u32,
+}
+
+/// Filter and page of a list of simple records; null matches everything.
+#[derive(Clone, Debug, uniffi::Record)]
+pub struct SimpleQuery {
+    /// Only records of this centre; null for those of all granted ones
+    #[uniffi(default = None)]
+    pub centre: Option<CentreCode>,
+    /// Only records about this record
+    #[uniffi(default = None)]
+    pub about: Option<DocumentId>,
+    /// Only records about this farmer
+    #[uniffi(default = None)]
+    pub farmer_id: Option<FarmerId>,
+    /// Only records for this day
+    #[uniffi(default = None)]
+    pub date: Option<BusinessDate>,
+    /// Only records in this state
+    #[uniffi(default = None)]
+    pub state: Option<SimpleState>,
+    /// `next` of the page before; null for the first page
+    #[uniffi(default = None)]
+    pub after: Option<DocumentId>,
+    /// Maximum number of records on the page, 1 to 200
+    #[uniffi(default = 50)]
+    pub limit: u32,
+}
+
+impl From<SimpleQuery> for SimpleFilter {
+    fn from(query: SimpleQuery) -> Self {
+        let SimpleQuery { about, farmer_id, date, state, centre: _, after: _, limit: _ } = query;
+        Self { about, farmer_id, date, state }
+    }
 }

@@ -10,9 +10,9 @@ use farmtally_core::records::Kind;
 use farmtally_core::rules::ActionCode;
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, DeliveryId, DeviceCode, DeviceId,
-    DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, InstrumentCode, LoadId, LorryPlate,
-    LotWeight, OrganisationId, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp, UserId,
+    BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, ContainerCode, DeliveryId, DeviceCode,
+    DeviceId, DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, InstrumentCode, LoadId,
+    LorryPlate, LotWeight, Money, OrganisationId, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp, UserId,
 };
 
 use crate::FieldError;
@@ -44,6 +44,8 @@ texts! {
     ChangeHash, "change";
     /// Code of a commodity, such as TOMATO
     CommodityCode, "commodity";
+    /// Code of a type of empty bag or crate, such as CRATE
+    ContainerCode, "container";
     /// Id of a delivery, the same for draft and recorded delivery: a UUID
     DeliveryId, "delivery_id";
     /// Code of a device on receipts, such as 10
@@ -124,6 +126,14 @@ uniffi::custom_type!(
     remote,
     try_lift: |grams| Ok(Grams(grams)),
     lower: |weight| weight.0,
+});
+
+uniffi::custom_type!(
+    /// An amount in minor units of the organisation's currency, at most 10^15 of them, either sign
+    Money, i64, {
+    remote,
+    try_lift: |minor| Ok(minor.try_into().map_err(|error| FieldError::invalid("amount_minor", error))?),
+    lower: |amount| amount.minor(),
 });
 
 uniffi::custom_type!(

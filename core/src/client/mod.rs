@@ -19,6 +19,7 @@ mod output;
 mod paper;
 mod report;
 mod simple;
+mod simple_sums;
 mod sync;
 mod time;
 mod today;
@@ -62,7 +63,7 @@ pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use lists::{DeliveryItem, DeliveryPage, DeliveryQuery, FarmerPage, FarmerQuery, LoadItem, LoadPage, LoadQuery};
 pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
 pub use report::{Cell, ExportFormat, Report, ReportCode, ReportQuery};
-pub use simple::{Place, SimplePage, SimpleView};
+pub use simple::{SimplePage, SimpleView};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};
 pub use today::Today;
 

@@ -9,25 +9,14 @@ use crate::decisions::ReviewCode;
 use crate::records::delivery::Reason;
 use crate::records::simple::{self, Reference, SimpleEvent, SimpleSnapshot, SimpleState, SimpleStep, WrongField};
 use crate::records::{Conflict, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode};
-use crate::rules::{ActionCode, check_step, check_text, simple_actions};
+use crate::rules::{ActionCode, check_change, check_step, check_text, simple_actions};
 use crate::scope::{Scope, ScopeForm};
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
 use crate::store::rows::ListOrder;
 use crate::store::simple::{SimpleFilter, list};
 use crate::store::{decisions, drafts, records as stored, seam};
-use crate::units::{CentreCode, CommodityCode, DeliveryId, DocumentId, SeasonCode};
-
-/// Where a new simple record belongs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// To the season, or only the centre, of the record that it is about.
-    OfSubject,
-    /// To a centre, one of those granted.
-    Centre(CentreCode),
-    /// To the season of a commodity at a centre, on the record's business date, or today if it has none.
-    Season(CentreCode, CommodityCode),
-}
+use crate::units::{CentreCode, DeliveryId, DocumentId, Grams, SeasonCode};
 
 /// A simple record as a screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +35,8 @@ pub struct SimpleView<C> {
     pub content: C,
     /// State that follows from all steps that are known here.
     pub state: SimpleState,
+    /// Net weight that follows from the fields; `None` for a kind without one.
+    pub net_g: Option<Grams>,
     /// Steps, oldest first.
     pub steps: Vec<SimpleEvent>,
     /// What the current user may do with it now.
@@ -68,29 +59,55 @@ pub struct SimplePage<C> {
 }
 
 impl FieldClient {
-    /// Records a simple record.
+    /// Records a simple record at a centre, one of those granted; with `None`, at the centre of the record to which it refers. In a season's
+    /// scope, it belongs to the season of its commodity on its business date, or today, or to the season of the record to which it refers.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a field, a record that it names, or a commodity without a season; [`Error::NotFound`] without the record that
-    /// it is about; [`Error::Refused`] by role, centre or time without contact; [`Error::Unauthorized`].
-    pub fn record_simple<C: SimpleKind>(&self, place: &Place, mut content: C) -> Result<SimpleView<C>, Error> {
+    /// it names as subject; [`Error::Refused`] by role, centre or time without contact; [`Error::Unauthorized`].
+    pub fn record_simple<C: SimpleKind>(
+        &self,
+        centre: Option<&CentreCode>,
+        mut content: C,
+    ) -> Result<SimpleView<C>, Error> {
         let author = self.author()?;
         author.require_contact()?;
         author.require(C::CAPABILITY)?;
-        for it in content.texts() {
-            *it.text = check_text(it.text, it.is_required).map_err(|wrong| Error::invalid(it.field, wrong))?;
-        }
-        content.check().map_err(|WrongField { field, reason }| Error::invalid(field, reason))?;
+        checked_content(&mut content)?;
         let record_id: DocumentId = self.new_id();
         let nonce = (C::PRIVACY == Privacy::Personal).then(|| self.environment.random());
         self.act(&author, |action| {
             for reference in content.references() {
                 require_reference(action.db, &author, &reference)?;
             }
-            let scope = self.scope_of(action, place, &content)?;
+            let scope = self.scope_of(action, centre, &content)?;
             let snapshot = SimpleSnapshot { stamp: action.stamp, content, nonce };
             action.create(Kind::of::<Simple<C>>(), record_id, &scope, encode(&snapshot))?;
             simple_view(action.db, &author, record_id)
+        })
+    }
+
+    /// Replaces the fields of a simple record that can be changed; fields that are equal are not written.
+    ///
+    /// # Errors
+    /// [`Error::Stale`] if the record has changed; [`Error::Refused`] if `correct` is not among [`SimpleView::actions`]; [`Error::Invalid`] for
+    /// a field, or of `content` if another field differs; [`Error::NotFound`], [`Error::Unauthorized`].
+    pub fn change_simple<C: SimpleKind>(&self, basis: Basis, mut content: C) -> Result<SimpleView<C>, Error> {
+        let author = self.author()?;
+        author.require_contact()?;
+        checked_content(&mut content)?;
+        self.act(&author, |action| {
+            let found = require_visible::<Simple<C>>(action.db, &author, basis.document_id, C::NAME)?;
+            require_current(basis, basis.document_id, found.version())?;
+            let Found { stored, record } = found;
+            check_change(&record, author.grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))?;
+            let fixed = "only some fields can be changed: withdraw the record and make another";
+            let puts = simple::change(&record.content, &content, action.stamp);
+            let puts = puts.ok_or_else(|| Error::invalid("content", fixed))?;
+            if !puts.is_empty() {
+                action.edit(stored.kind, basis.document_id, &stored.scope, Some(&stored), puts)?;
+            }
+            simple_view(action.db, &author, basis.document_id)
         })
     }
 
@@ -178,31 +195,46 @@ impl FieldClient {
             Ok(stored::find(&mut seam(db), record_id)?.map(|stored| stored.kind))
         })?;
         let record_kind = kind.ok_or_else(|| not_found("record"))?.number;
-        self.record_simple(&Place::OfSubject, Note { record_kind, record_id, text: text.to_owned() })
+        self.record_simple(None, Note { record_kind, record_id, text: text.to_owned() })
     }
 
-    fn scope_of<C: SimpleKind>(&self, action: &Action<'_>, place: &Place, content: &C) -> Result<Scope, Error> {
+    fn scope_of<C: SimpleKind>(
+        &self,
+        action: &Action<'_>,
+        centre: Option<&CentreCode>,
+        content: &C,
+    ) -> Result<Scope, Error> {
         let author = action.author;
-        let scope = match place {
-            Place::OfSubject => {
-                let about = content.about().ok_or_else(|| not_found("record"))?;
-                let stored = stored::find(&mut seam(action.db), about)?;
-                stored.filter(|it| is_within(&author.grant, &it.scope)).ok_or_else(|| not_found("record"))?.scope
-            }
-            Place::Centre(centre) => Scope::Centre(centre.clone()),
-            Place::Season(centre, commodity) => {
+        let found = || not_found("record");
+        let of_subject = || -> Result<Scope, Error> {
+            let stored = stored::find(&mut seam(action.db), content.about().ok_or_else(found)?)?;
+            Ok(stored.filter(|it| is_within(&author.grant, &it.scope)).ok_or_else(found)?.scope)
+        };
+        let scope = match (centre, content.commodity()) {
+            (Some(centre), Some(commodity)) => {
                 let date = content.date().unwrap_or_else(|| self.date());
                 Scope::Season(centre.clone(), Self::season_of(author, commodity, date)?)
             }
+            (Some(centre), None) => Scope::Centre(centre.clone()),
+            (None, _) => of_subject()?,
         };
-        let centre = scope.centre().ok_or_else(|| not_found("record"))?;
+        let centre = scope.centre().ok_or_else(found)?;
         author.require_centre(centre)?;
         let scope = if C::HOME == ScopeForm::Centre { Scope::Centre(centre.clone()) } else { scope };
-        if !C::HOME.is_of(&scope) || !is_within(&author.grant, &scope) {
+        if !C::HOME.is_of(&scope) {
             return Err(Error::invalid("record_id", format!("a {} does not belong to {scope}", C::NAME)));
         }
         Ok(scope)
     }
+}
+
+/// Brings texts into their stored form, and checks all fields.
+fn checked_content<C: SimpleKind>(content: &mut C) -> Result<(), Error> {
+    for it in content.texts() {
+        *it.text = check_text(it.text, it.is_required).map_err(|wrong| Error::invalid(it.field, wrong))?;
+    }
+    let checked = content.check().and_then(|()| content.check_input());
+    checked.map_err(|WrongField { field, reason }| Error::invalid(field, reason))
 }
 
 /// Requires that a record that a new one names is on this phone, at a granted centre, and of the right kind.
@@ -233,6 +265,7 @@ fn simple_view<C: SimpleKind>(
         centre,
         season,
         made,
+        net_g: content.net(),
         content,
         state,
         steps,

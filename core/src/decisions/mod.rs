@@ -23,7 +23,9 @@ pub use kind::{
     kind_of,
 };
 pub use order::{DeviceOrder, Order};
-pub use reference::{Centre, Commodity, Lorry, Notice, Organisation, Season, User};
+pub use reference::{
+    Centre, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry, Notice, Organisation, Season, User,
+};
 pub use review::{Review, ReviewCode};
 pub use revocation::Revocation;
 pub use rule_set::{
@@ -51,6 +53,7 @@ pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Erasure>(),
     DecisionKindInfo::of::<Ruling>(),
     DecisionKindInfo::of::<Notice>(),
+    DecisionKindInfo::of::<Instrument>(),
 ];
 
 /// Error for a decision that this version cannot read. The decision is kept for a version that can.

@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, CountryCode, Currency, Grams, LorryPlate, OrganisationId, SeasonCode,
-    UserId,
+    BusinessDate, CentreCode, CommodityCode, CountryCode, Currency, Grams, InstrumentCode, LorryPlate, OrganisationId, SeasonCode,
+    UserId, named,
 };
 
 /// The organisation that owns the data.
@@ -118,6 +118,68 @@ pub struct Notice {
     pub text: String,
 }
 
+named! {
+    /// What an instrument measures with.
+    #[derive(Encode, Decode)]
+    #[cbor(index_only)]
+    pub InstrumentType, "a type of instrument" {
+        /// It weighs bags and lots.
+        #[n(0)]
+        Scale = "scale",
+        /// It weighs vehicles.
+        #[n(1)]
+        Weighbridge = "weighbridge",
+        /// It measures moisture.
+        #[n(2)]
+        MoistureMeter = "moisture_meter",
+    }
+}
+
+/// A scale, weighbridge or moisture meter. Values are in grams; of a moisture meter, in hundredths of a percent.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Instrument {
+    /// Code of the instrument.
+    #[n(0)]
+    pub code: InstrumentCode,
+    /// What it is.
+    #[n(1)]
+    pub instrument_type: InstrumentType,
+    /// Serial number.
+    #[n(2)]
+    pub serial: String,
+    /// Accuracy class, such as III; may be empty.
+    #[n(3)]
+    pub accuracy_class: String,
+    /// Smallest value for which it may be used.
+    #[n(4)]
+    pub min_value: u32,
+    /// Largest value, not below the smallest.
+    #[n(5)]
+    pub max_value: u32,
+    /// Its intervals by range, in ascending order; none if not known.
+    #[n(6)]
+    pub intervals: Vec<InstrumentInterval>,
+    /// Number of the certificate; may be empty.
+    #[n(7)]
+    pub certificate: String,
+    /// Last day on which the certificate is valid.
+    #[n(8)]
+    pub valid_until: BusinessDate,
+}
+
+/// The interval of an instrument in a range of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct InstrumentInterval {
+    /// Largest value of the range, which begins above that of the range before.
+    #[n(0)]
+    pub up_to_value: u32,
+    /// Difference between two values that it shows in the range.
+    #[n(1)]
+    pub interval_value: u32,
+}
+
 macro_rules! reference_kinds {
     ($($kind:ident = $number:literal, $name:literal, $subject:expr;)*) => {$(
         impl DecisionKind for $kind {
@@ -137,4 +199,5 @@ reference_kinds! {
     Lorry = 4, "lorry", |it| it.plate.to_string();
     User = 6, "user", |it| it.user_id.to_string();
     Notice = 15, "notice", |it| it.code.clone();
+    Instrument = 16, "instrument", |it| it.code.to_string();
 }

@@ -73,6 +73,16 @@ named! {
         DriveLoad = "drive_load",
         /// Record that a load was received at its destination.
         ReceiveLoad = "receive_load",
+        /// Record weighbridge tickets and checks of instruments.
+        UseInstruments = "use_instruments",
+        /// Ask for a lorry.
+        RequestLorry = "request_lorry",
+        /// Pass on a farmer's request for an advance.
+        RequestAdvance = "request_advance",
+        /// Record what farmers and staff say: feedback and disputes.
+        HearFarmer = "hear_farmer",
+        /// Keep the queue of a centre, and its empty bags and crates.
+        KeepYard = "keep_yard",
     }
 }
 
@@ -126,6 +136,11 @@ impl Capability {
             Self::JoinLoad => [Yes, Yes, Yes, No, No, No, No, No, No, No],
             Self::DriveLoad => [No, Yes, Yes, No, Yes, No, No, No, No, No],
             Self::ReceiveLoad => [No, No, No, Yes, No, Yes, No, No, No, No],
+            Self::UseInstruments => [Yes, Yes, Yes, Yes, No, Yes, No, No, No, No],
+            Self::RequestLorry => [No, Yes, Yes, No, No, No, No, No, No, No],
+            Self::RequestAdvance => [No, Yes, Yes, No, No, No, No, No, No, No],
+            Self::HearFarmer => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
+            Self::KeepYard => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
         }
     }
 }

@@ -9,17 +9,32 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Conflict, Contact, Delivery, Error, Farmer, Fields, Load, Note, Shape, Simple, Stamp};
+use super::{
+    AdvanceRequest, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error, Farmer, Feedback, Fields,
+    InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Shape, Simple, Stamp,
+    SupplyIntent, WeighbridgeTicket,
+};
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 5] = [
+pub const KINDS: [Kind; 16] = [
     Kind::of::<Delivery>(),
     Kind::of::<Load>(),
     Kind::of::<Farmer>(),
     Kind::of::<Contact>(),
     Kind::of::<Simple<Note>>(),
+    Kind::of::<Simple<WeighbridgeTicket>>(),
+    Kind::of::<Simple<ReceivingNote>>(),
+    Kind::of::<Simple<LorryRequest>>(),
+    Kind::of::<Simple<SupplyIntent>>(),
+    Kind::of::<Simple<AdvanceRequest>>(),
+    Kind::of::<Simple<Dispute>>(),
+    Kind::of::<Simple<Feedback>>(),
+    Kind::of::<Simple<QueueTicket>>(),
+    Kind::of::<Simple<ContainerMovement>>(),
+    Kind::of::<Simple<RetainedSample>>(),
+    Kind::of::<Simple<InstrumentCheck>>(),
 ];
 
 /// Whether a kind's records are personal data, which are erased when the person is forgotten.

@@ -4,20 +4,31 @@
 //! depends only on its document's set of changes, never on their order; nothing is deleted, or overwritten by somebody who had not seen it.
 //! Read next: `shape.rs` for the keys of a kind, then [`merge`].
 
+mod advance_request;
 mod bags;
 mod change;
+pub mod container_movement;
 pub mod delivery;
+mod dispute;
 mod document;
 pub mod draft;
 pub mod farmer;
+mod feedback;
+mod instrument_check;
 mod kind;
 pub mod load;
+pub mod lorry_request;
 mod note;
+mod queue_ticket;
 mod reading;
+mod receiving_note;
+mod retained_sample;
 mod shape;
 mod signature;
 pub mod simple;
 mod stamp;
+mod supply_intent;
+pub mod weighbridge_ticket;
 mod weighing;
 
 use std::collections::BTreeMap;
@@ -25,21 +36,32 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
+pub use advance_request::AdvanceRequest;
 pub use bags::{Bag, BagSource};
 pub use change::Change;
+pub use container_movement::ContainerMovement;
 pub use delivery::{Act, Delivery};
+pub use dispute::Dispute;
 pub use document::Actor;
 pub(crate) use document::{Document, Put, Written, create};
 pub use farmer::{Contact, Farmer};
+pub use feedback::Feedback;
+pub use instrument_check::InstrumentCheck;
 pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Table, TableInfo, Topic, ValueOf};
 pub use load::Load;
+pub use lorry_request::LorryRequest;
 pub use note::Note;
+pub use queue_ticket::QueueTicket;
 pub use reading::{Measured, Reading};
+pub use receiving_note::ReceivingNote;
+pub use retained_sample::RetainedSample;
 pub use shape::{Class, KeyRule, Shape};
 pub(crate) use signature::StoredMark;
 pub use signature::{Mark, Point, Stroke};
 pub use simple::{Simple, SimpleKind};
 pub use stamp::{Conflict, ConflictValue, Stamp};
+pub use supply_intent::SupplyIntent;
+pub use weighbridge_ticket::WeighbridgeTicket;
 pub(crate) use weighing::check_bag_counts;
 pub use weighing::{BagCount, Lot};
 

@@ -1,6 +1,6 @@
 use super::{WeightInput, weigh};
 use crate::decisions::RuleSet;
-use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, PHONE_DIGITS};
+use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, MAX_TYPED_BYTES, PHONE_DIGITS};
 use crate::records::draft::Draft;
 use crate::records::{Measured, Reading};
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
@@ -93,6 +93,9 @@ pub enum TextError {
 /// # Errors
 /// [`TextError::Empty`] if `required`, [`TextError::TooLong`], [`TextError::ControlCharacter`].
 pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
+    if text.len() > MAX_TYPED_BYTES {
+        return Err(TextError::TooLong);
+    }
     let text = text.trim();
     if text.chars().any(is_control) {
         return Err(TextError::ControlCharacter);
@@ -179,6 +182,9 @@ mod tests {
             [(0, Some(TextError::Empty)), (1, None), (MAX_TEXT, None), (MAX_TEXT + 1, Some(TextError::TooLong))]
         {
             assert_eq!(check_text(&"x".repeat(length), true).err(), wrong, "{length}");
+        }
+        for (blanks, wrong) in [(MAX_TYPED_BYTES - 1, None), (MAX_TYPED_BYTES, Some(TextError::TooLong))] {
+            assert_eq!(check_text(&format!("{}x", " ".repeat(blanks)), true).err(), wrong, "{blanks} blanks");
         }
         assert_eq!(check_text("  ", false).as_deref(), Ok(""));
         assert_eq!(check_text("two\nlines", false), Err(TextError::ControlCharacter));

@@ -7,6 +7,7 @@
 mod action;
 mod charges;
 mod check;
+mod containers;
 mod deduction;
 mod duplicate;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod fixtures;
 #[cfg(test)]
 mod golden;
 mod input;
+mod instrument;
 mod interest;
 #[cfg(test)]
 mod laws;
@@ -23,26 +25,34 @@ mod moisture;
 mod payable;
 mod publication;
 mod quality;
+mod queue;
 mod recovery;
 mod rounding;
 mod shares;
+mod supply;
 mod value;
 mod weight;
 
-pub use action::{ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_step, simple_actions};
+pub use action::{
+    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_change, check_step, simple_actions,
+};
 pub(crate) use action::{check_draft, draft_actions};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};
 pub(crate) use check::{check_delivery, check_phone};
+pub use containers::{ContainerBalance, container_balances};
 pub use duplicate::Heap;
 pub use input::{DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};
+pub use instrument::is_in_doubt;
 pub use interest::{Interest, InterestInput, Repayment, interest};
 pub use line::{Calculation, LineKind, WeightLine};
 pub use loss::{Loss, LossDelivery, LossShare, loss};
 pub use payable::{Payable, payable};
 pub use publication::{PublicationCode, PublicationError, check_rule_set};
+pub use queue::queue_position;
 pub use recovery::{Claim, ClaimKind, RecoveredClaim, Recovery, recover};
 pub use rounding::{divide, effective};
 pub use shares::largest_remainder;
+pub use supply::{SupplyProposal, propose};
 pub use value::{AmountTooLarge, ValueLine, total_value, value, value_lines};
 pub use weight::{DeliveryWeight, GradeWeight, Totals, weigh};

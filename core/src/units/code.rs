@@ -75,6 +75,8 @@ codes! {
     CurrencyCode, 3;
     /// Code of a country by ISO 3166-1, such as `IN`: two letters.
     CountryCode, 2;
+    /// Code of a type of empty bag or crate, such as `CRATE`: 1 to 8 characters.
+    ContainerCode, 8;
     /// Code of a scale, weighbridge or moisture meter, such as `SCALE7`: 1 to 12 characters.
     InstrumentCode, 12;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.

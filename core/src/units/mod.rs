@@ -22,7 +22,7 @@ mod time;
 mod value;
 
 pub use code::{
-    BagType, CentreCode, CommodityCode, CountryCode, CurrencyCode, FactorCode, GradeCode, InstrumentCode, LorryPlate,
+    BagType, CentreCode, CommodityCode, ContainerCode, CountryCode, CurrencyCode, FactorCode, GradeCode, InstrumentCode, LorryPlate,
     SeasonCode,
 };
 pub use enrol_code::EnrolCode;

@@ -8,8 +8,10 @@ mod values;
 
 use std::collections::BTreeMap;
 
-use farmtally_core::decisions::{AnyContent, Centre, Commodity, DecisionKind, Lorry, Notice, RuleSet, Season};
-use farmtally_core::limits::MAX_PAYLOAD;
+use farmtally_core::decisions::{
+    AnyContent, Centre, Commodity, DecisionKind, Instrument, InstrumentInterval, Lorry, Notice, RuleSet, Season,
+};
+use farmtally_core::limits::{MAX_PAYLOAD, MAX_SHOWN_VALUE};
 use farmtally_core::rules::PublicationCode;
 use farmtally_core::units::Grams;
 
@@ -27,6 +29,7 @@ pub struct ReferenceFile {
     pub(crate) lorries: Vec<Lorry>,
     pub(crate) rule_sets: Vec<RuleSet>,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) instruments: Vec<Instrument>,
 }
 
 impl ReferenceFile {
@@ -64,6 +67,7 @@ impl ReferenceFile {
                 let (code, text) = (it.text("code", true), it.text("text", false));
                 Some(Notice { code: code?, text: text? })
             }),
+            instruments: records(it, "instruments", "code", instrument),
         });
         if errors.found.is_empty() { Ok(file) } else { Err(Error::Reference { errors: errors.found }) }
     }
@@ -113,4 +117,44 @@ fn lorry(it: &mut Fields<'_>) -> Option<Lorry> {
         it.error("payload_g", PublicationCode::OutOfRange, reason);
     }
     Some(Lorry { plate, payload: Grams(payload_g) })
+}
+
+fn instrument(it: &mut Fields<'_>) -> Option<Instrument> {
+    let (code, instrument_type, serial) = (it.required("code"), it.required("type"), it.text("serial", true));
+    let (accuracy_class, certificate) = (it.text("accuracy_class", false), it.text("certificate", false));
+    let (min_value, max_value) = (shown_value(it, "min_value", 0), shown_value(it, "max_value", 1));
+    let intervals = it.list("intervals", |it| {
+        let (up_to_value, interval_value) = (shown_value(it, "up_to_value", 1), shown_value(it, "interval_value", 1));
+        Some(InstrumentInterval { up_to_value: up_to_value?, interval_value: interval_value? })
+    });
+    let valid_until = it.required("valid_until");
+    if let (Some(min), Some(max)) = (min_value, max_value)
+        && max < min
+    {
+        it.error("max_value", PublicationCode::OutOfRange, "the largest value is below the smallest");
+    }
+    if intervals.windows(2).any(|pair| matches!(pair, [a, b] if b.up_to_value <= a.up_to_value)) {
+        it.error("intervals", PublicationCode::OutOfRange, "each range must end above the one before");
+    }
+    Some(Instrument {
+        code: code?,
+        instrument_type: instrument_type?,
+        serial: serial?,
+        accuracy_class: accuracy_class?,
+        min_value: min_value?,
+        max_value: max_value?,
+        intervals,
+        certificate: certificate?,
+        valid_until: valid_until?,
+    })
+}
+
+/// Reads a value that an instrument shows.
+fn shown_value(it: &mut Fields<'_>, name: &'static str, least: u32) -> Option<u32> {
+    let value = it.required(name)?;
+    if !(least..=MAX_SHOWN_VALUE).contains(&value) {
+        it.error(name, PublicationCode::OutOfRange, format!("{value} is not {least} to {MAX_SHOWN_VALUE}"));
+        return None;
+    }
+    Some(value)
 }

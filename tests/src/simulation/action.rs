@@ -20,6 +20,7 @@ use super::handover;
 use super::office;
 use super::oracle::{ActMatcher, FactKind};
 use super::server::NetworkFault;
+use super::simple;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
 use crate::{Forger, bag, forgotten_bag, reason};
@@ -47,6 +48,8 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "opens", weight: 5, act: opens },
     Action { name: "joins", weight: 5, act: joins },
     Action { name: "closes", weight: 4, act: closes },
+    Action { name: "records another kind", weight: 5, act: simple::records_another },
+    Action { name: "withdraws", weight: 2, act: simple::withdraws },
     Action { name: "syncs", weight: 26, act: syncs },
     Action { name: "carries", weight: 4, act: carries },
     Action { name: "hands over", weight: 4, act: handover::hands_over },
@@ -137,7 +140,7 @@ fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
 }
 
 /// Draws a load of any phone; `None` if this phone does not know it.
-fn any_load_here(world: &mut World, who: usize) -> Option<LoadId> {
+pub(super) fn any_load_here(world: &mut World, who: usize) -> Option<LoadId> {
     let loads = world.loads.clone();
     let (load, _) = world.picks(&loads)?;
     world.phones[who].client().load(load).is_ok().then_some(load)

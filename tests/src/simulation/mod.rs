@@ -20,6 +20,7 @@ pub mod postgres;
 pub mod server;
 mod setup;
 pub mod shrink;
+mod simple;
 pub mod world;
 
 use std::cell::RefCell;

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use super::oracle::{Certainty, Fact, FactKind, Replica, ServerState, held_or_rejected, newest_change};
 use super::server::{ServerVersion, SimServer};
+use super::simple;
 use super::world::World;
 
 impl World {
@@ -171,6 +172,9 @@ fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
         | FactKind::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
         FactKind::Opened { load } | FactKind::Joined { load, .. } | FactKind::CloseAsked { load, .. } => {
             client.load(*load).map(|view| view.sync)
+        }
+        FactKind::Made { record, kind } | FactKind::Withdrawn { record, kind } => {
+            simple::state_of(client, *kind, *record)
         }
     };
     state.ok()

@@ -8,12 +8,13 @@ use std::fmt;
 use std::path::Path;
 
 use automerge::{Automerge, ReadDoc};
-use farmtally_core::records::{Act, Change, Delivery, Farmer, Load, Record, Stamp};
+use farmtally_core::records::simple::SimpleState;
+use farmtally_core::records::{Act, Change, Delivery, Farmer, Kind, Load, Record, Stamp};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{
-    BusinessDate, CentreCode, ChangeHash, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId,
+    BusinessDate, CentreCode, ChangeHash, DeliveryId, DeviceCode, DocumentId, FarmerId, LoadId, UserId, Value,
 };
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
@@ -39,6 +40,10 @@ pub enum FactKind {
     Joined { load: LoadId, user: UserId, device: DeviceCode },
     /// A user asked to close a load.
     CloseAsked { load: LoadId, sign: ActMatcher },
+    /// A simple record was made.
+    Made { record: DocumentId, kind: Kind },
+    /// A simple record was withdrawn.
+    Withdrawn { record: DocumentId, kind: Kind },
 }
 
 /// Identifies an act: by its stamp, or until that is known, as the one that was not there before.
@@ -136,6 +141,8 @@ impl fmt::Display for FactKind {
             Self::Opened { load } => write!(f, "opens load {}", short(*load)),
             Self::Joined { load, .. } => write!(f, "joins load {}", short(*load)),
             Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
+            Self::Made { record, kind } => write!(f, "records {kind} {}", short(*record)),
+            Self::Withdrawn { record, kind } => write!(f, "withdraws {kind} {}", short(*record)),
         }
     }
 }
@@ -153,6 +160,7 @@ impl Fact {
             FactKind::Opened { load } | FactKind::Joined { load, .. } | FactKind::CloseAsked { load, .. } => {
                 (*load).into()
             }
+            FactKind::Made { record, .. } | FactKind::Withdrawn { record, .. } => *record,
         }
     }
 }
@@ -238,6 +246,12 @@ impl<'a> Replica<'a> {
         let stamps = |acts: &[Act]| acts.iter().map(|act| act.stamp).collect::<Vec<_>>();
         let Some(record) = self.record(fact.document()).cloned() else { return false };
         let (delivery, load) = (record.downcast_ref::<Delivery>(), record.downcast_ref::<Load>());
+        if let FactKind::Made { kind, .. } | FactKind::Withdrawn { kind, .. } = fact.what {
+            let column = (kind.table)().columns.iter().position(|column| column.name == "state");
+            let state = column.and_then(|column| record.cells().get(column).and_then(Value::as_int));
+            let is_withdrawn = state == Some(SimpleState::Withdrawn as i64);
+            return record.kind() == kind && (is_withdrawn || matches!(fact.what, FactKind::Made { .. }));
+        }
         match (delivery, load, &mut fact.what) {
             (None, None, FactKind::Registered { .. }) => record.downcast_ref::<Farmer>().is_some(),
             (Some(it), None, FactKind::Recorded { farmer, date, bags, .. }) => {

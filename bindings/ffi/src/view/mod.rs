@@ -13,11 +13,10 @@ mod record;
 mod reference;
 mod report;
 mod session;
-mod simple;
+pub(crate) mod simple;
 mod sync;
 mod today;
 mod weight;
 
 pub(crate) use inbox::InboxPage;
 pub(crate) use reference::Reference;
-pub(crate) use simple::{NotePage, NoteView};

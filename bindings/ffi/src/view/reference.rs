@@ -1,6 +1,6 @@
-use farmtally_core::decisions::{self, Commodity, Lorry};
+use farmtally_core::decisions::{self, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry};
 use farmtally_core::store::decisions::Reference as CoreReference;
-use farmtally_core::units::{BusinessDate, CommodityCode, Grams, LorryPlate};
+use farmtally_core::units::{BusinessDate, CommodityCode, Grams, InstrumentCode, LorryPlate};
 
 /// A bag type in the rules of a commodity.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
@@ -25,6 +25,49 @@ pub struct Lorry {
     pub payload: Grams,
 }
 
+/// What an instrument measures with.
+#[uniffi::remote(Enum)]
+pub enum InstrumentType {
+    /// It weighs bags and lots
+    Scale,
+    /// It weighs vehicles
+    Weighbridge,
+    /// It measures moisture
+    MoistureMeter,
+}
+
+/// The interval of an instrument in a range of values.
+#[uniffi::remote(Record)]
+pub struct InstrumentInterval {
+    /// Largest value of the range, which begins above that of the range before
+    pub up_to_value: u32,
+    /// Difference between two values that it shows in the range
+    pub interval_value: u32,
+}
+
+/// A scale, weighbridge or moisture meter. Values are in grams; of a moisture meter, in hundredths of a percent.
+#[uniffi::remote(Record)]
+pub struct Instrument {
+    /// Code
+    pub code: InstrumentCode,
+    /// What it is
+    pub instrument_type: InstrumentType,
+    /// Serial number
+    pub serial: String,
+    /// Accuracy class; may be empty
+    pub accuracy_class: String,
+    /// Smallest value for which it may be used
+    pub min_value: u32,
+    /// Largest value
+    pub max_value: u32,
+    /// Intervals by range, in ascending order; none if not known
+    pub intervals: Vec<InstrumentInterval>,
+    /// Number of the certificate; may be empty
+    pub certificate: String,
+    /// Last day on which the certificate is valid
+    pub valid_until: BusinessDate,
+}
+
 /// Reference data for weighing and loading.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Reference {
@@ -34,6 +77,8 @@ pub struct Reference {
     pub bag_types: Vec<BagTypeRule>,
     /// The known lorries
     pub lorries: Vec<Lorry>,
+    /// The known instruments
+    pub instruments: Vec<Instrument>,
 }
 
 impl Reference {
@@ -46,6 +91,7 @@ impl Reference {
             })
         });
         let lorries = reference.all::<Lorry>().cloned().collect();
-        Self { bag_types: bag_types.collect(), lorries, commodities }
+        let instruments = reference.all::<Instrument>().cloned().collect();
+        Self { bag_types: bag_types.collect(), lorries, instruments, commodities }
     }
 }

@@ -7,7 +7,7 @@ mod simple;
 pub use delivery::DeliveryAtHand;
 pub(crate) use delivery::{check_draft, draft_actions};
 pub use load::LoadAtHand;
-pub use simple::{action_of, check_step, simple_actions};
+pub use simple::{action_of, check_change, check_step, simple_actions};
 
 use crate::permission::Denied;
 use crate::records::load::LoadState;
@@ -21,7 +21,7 @@ named! {
         Open = "open",
         /// Join a load by its code.
         Join = "join",
-        /// Correct the lorry, driver or destination of a load.
+        /// Correct the lorry, driver or destination of a load, or fields of a simple record.
         Correct = "correct",
         /// Record a stop of a load.
         Stop = "stop",
@@ -63,6 +63,12 @@ named! {
         TakeOver = "take_over",
         /// Withdraw a simple record.
         Withdraw = "withdraw",
+        /// Call a farmer or lorry that waits.
+        Call = "call",
+        /// Record that a farmer or lorry was served.
+        Serve = "serve",
+        /// Record that a farmer or lorry left without being served.
+        Leave = "leave",
     }
 }
 

@@ -9,6 +9,9 @@ use crate::records::{Simple, SimpleKind};
 pub fn action_of(step: SimpleStep) -> ActionCode {
     match step {
         SimpleStep::Withdrawn => ActionCode::Withdraw,
+        SimpleStep::Called => ActionCode::Call,
+        SimpleStep::Served => ActionCode::Serve,
+        SimpleStep::Left => ActionCode::Leave,
     }
 }
 
@@ -22,14 +25,29 @@ pub fn check_step<C: SimpleKind>(record: &Simple<C>, step: SimpleStep, role: Rol
     }
     role.check(C::CAPABILITY, Target::Others)?;
     let states: &[SimpleState] = match step {
-        SimpleStep::Withdrawn => &[SimpleState::Open],
+        SimpleStep::Called => &[SimpleState::Open],
+        SimpleStep::Withdrawn | SimpleStep::Served | SimpleStep::Left => &[SimpleState::Open, SimpleState::Called],
     };
     let state = record.state();
     if states.contains(&state) { Ok(()) } else { Err(Refusal::State(state)) }
 }
 
+/// Checks a change of the fields of a simple record, which another person may have recorded.
+///
+/// # Errors
+/// [`Refusal`] if kind, role or state do not permit it.
+pub fn check_change<C: SimpleKind>(record: &Simple<C>, role: Role) -> Result<(), Refusal> {
+    if C::REGISTERS.is_empty() {
+        return Err(Refusal::OtherKind);
+    }
+    role.check(C::CAPABILITY, Target::Others)?;
+    let state = record.state();
+    if state == SimpleState::Open { Ok(()) } else { Err(Refusal::State(state)) }
+}
+
 /// Returns the actions that the state of a simple record and the role permit.
 pub fn simple_actions<C: SimpleKind>(record: &Simple<C>, role: Role) -> Vec<ActionCode> {
+    let change = check_change(record, role).ok().map(|()| ActionCode::Correct);
     let is_permitted = |step: &SimpleStep| check_step(record, *step, role).is_ok();
-    SimpleStep::ALL.into_iter().filter(is_permitted).map(action_of).collect()
+    change.into_iter().chain(SimpleStep::ALL.into_iter().filter(is_permitted).map(action_of)).collect()
 }

@@ -216,6 +216,26 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
+/// Returns the deliveries of some scopes that were recorded in a range of times, both ends included, ordered by time and id, also voided ones.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn deliveries_between(
+    db: &mut dyn Reader,
+    scopes: &[Scope],
+    (from, to): (Timestamp, Timestamp),
+) -> Result<Vec<DeliveryId>, Error> {
+    let mut found = Vec::new();
+    for scope in scopes {
+        let statement = "SELECT recorded_at_ms, delivery_id FROM deliveries
+             WHERE scope = ?1 AND recorded_at_ms >= ?2 AND recorded_at_ms <= ?3";
+        let rows = db.query_all(statement, &values![scope, from, to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        found.extend::<Vec<(Timestamp, DeliveryId)>>(rows);
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, delivery)| delivery).collect())
+}
+
 /// Returns the deliveries that are not voided and replace one of `replaced`, each as a pair of replaced and replacing delivery.
 ///
 /// # Errors

@@ -4,11 +4,15 @@
 //! follow from that; all simple kinds share one table. Invariant: what [`SimpleKind::check`] refuses is refused in every version, because a
 //! projection must not depend on the version.
 
-use std::ops::RangeInclusive;
+mod field;
+mod step;
 
 use minicbor::{Decode, Encode};
 
-use super::delivery::Reason;
+pub use field::{Reference, RegisterField, TextField, WrongField};
+pub(crate) use field::{register, within};
+pub use step::{SimpleEvent, SimpleState, SimpleStep};
+
 use super::shape::{SNAPSHOT, leading_stamp};
 use super::{
     Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
@@ -16,7 +20,7 @@ use super::{
 use crate::limits::MAX_TEXT;
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
-use crate::units::{BusinessDate, Column, DocumentId, FarmerId, ToValue, Value, named};
+use crate::units::{BusinessDate, Column, CommodityCode, DocumentId, FarmerId, Grams, ToValue, Value};
 
 /// Declaration of a simple kind, implemented by the struct of its fields.
 pub trait SimpleKind:
@@ -36,6 +40,8 @@ pub trait SimpleKind:
     const CAPABILITY: Capability;
     /// [`RecordKind::SHAPE`], of [`recorded`] and [`steps`].
     const SHAPE: Shape;
+    /// Fields that people change while the record is open, each a register of the shape.
+    const REGISTERS: &'static [RegisterField<Self>] = &[];
     /// Steps that it may take; none without [`steps`] in the shape.
     const STEPS: &'static [SimpleStep] = &[SimpleStep::Withdrawn];
 
@@ -62,8 +68,18 @@ pub trait SimpleKind:
         None
     }
 
+    /// Returns the commodity by whose season it belongs to a scope, if any.
+    fn commodity(&self) -> Option<&CommodityCode> {
+        None
+    }
+
     /// Returns the business date by which it is listed, if any.
     fn date(&self) -> Option<BusinessDate> {
+        None
+    }
+
+    /// Returns the net weight that follows from the fields, if any.
+    fn net(&self) -> Option<Grams> {
         None
     }
 
@@ -77,67 +93,14 @@ pub trait SimpleKind:
     fn check(&self) -> Result<(), WrongField> {
         Ok(())
     }
-}
 
-/// A record that another one names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reference {
-    /// Name of the field.
-    pub field: &'static str,
-    /// Kind numbers that it may have.
-    pub kinds: &'static [u8],
-    /// Document of the record.
-    pub document_id: DocumentId,
-}
-
-/// A text of a simple record.
-#[derive(Debug)]
-pub struct TextField<'a> {
-    /// Name of the field.
-    pub field: &'static str,
-    /// The text.
-    pub text: &'a mut String,
-    /// Whether it must not be empty.
-    pub is_required: bool,
-}
-
-impl<'a> TextField<'a> {
-    /// Returns a text that must not be empty.
-    pub(crate) fn required(field: &'static str, text: &'a mut String) -> Self {
-        Self { field, text, is_required: true }
+    /// Checks what only a person's input must fulfil: how registers agree, which may be changed by two people at the same time.
+    ///
+    /// # Errors
+    /// [`WrongField`] for the first wrong field.
+    fn check_input(&self) -> Result<(), WrongField> {
+        Ok(())
     }
-
-    /// Returns a text that may be empty.
-    pub(crate) fn optional(field: &'static str, text: &'a mut String) -> Self {
-        Self { field, text, is_required: false }
-    }
-}
-
-/// A field whose value is out of its bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongField {
-    /// Name of the field.
-    pub field: &'static str,
-    /// Reason for people.
-    pub reason: String,
-}
-
-impl WrongField {
-    pub(crate) fn new(field: &'static str, reason: impl Into<String>) -> Self {
-        Self { field, reason: reason.into() }
-    }
-}
-
-/// Requires that a value is within bounds.
-pub(crate) fn within<T: PartialOrd + std::fmt::Display>(
-    field: &'static str,
-    value: T,
-    bounds: &RangeInclusive<T>,
-) -> Result<(), WrongField> {
-    if bounds.contains(&value) {
-        return Ok(());
-    }
-    Err(WrongField::new(field, format!("must be {} to {}", bounds.start(), bounds.end())))
 }
 
 /// Family of keys for steps.
@@ -166,51 +129,6 @@ pub(crate) struct SimpleSnapshot<C> {
     pub(crate) nonce: Option<[u8; 16]>,
 }
 
-named! {
-    /// Something that happens to a simple record after it was made.
-    #[derive(Encode, Decode)]
-    #[cbor(index_only)]
-    pub SimpleStep, "a step" {
-        /// It was a mistake, or is not wanted any more.
-        #[n(0)]
-        Withdrawn = "withdrawn",
-    }
-}
-
-named! {
-    /// State of a simple record, as far as the field knows: the furthest of its steps. Tables contain its position in this list, from 0.
-    pub SimpleState, "a state" {
-        /// It stands as it was recorded.
-        Open = "open",
-        /// It was withdrawn.
-        Withdrawn = "withdrawn",
-    }
-}
-
-impl SimpleStep {
-    /// Returns the state that follows from the step.
-    pub fn state(self) -> SimpleState {
-        match self {
-            Self::Withdrawn => SimpleState::Withdrawn,
-        }
-    }
-}
-
-/// A step of a simple record, with author, device and time.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct SimpleEvent {
-    /// Author, device and time.
-    #[n(0)]
-    pub stamp: Stamp,
-    /// The step itself.
-    #[n(1)]
-    pub step: SimpleStep,
-    /// Reason that the person gave, of a step that needs one.
-    #[n(2)]
-    pub reason: Option<Reason>,
-}
-
 /// Record of a simple kind, projected from its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simple<C> {
@@ -231,6 +149,16 @@ impl<C> Simple<C> {
     pub fn state(&self) -> SimpleState {
         self.steps.iter().map(|event| event.step.state()).max().unwrap_or(SimpleState::Open)
     }
+}
+
+/// Returns the puts of the registers whose fields differ between two contents; `None` if another field differs.
+pub(crate) fn change<C: SimpleKind>(before: &C, after: &C, stamp: Stamp) -> Option<Vec<Put>> {
+    let mut changed = before.clone();
+    for register in C::REGISTERS {
+        (register.copy)(&mut changed, after);
+    }
+    let puts = || C::REGISTERS.iter().filter_map(|register| (register.write)(before, after, stamp)).collect();
+    (changed == *after).then(puts)
 }
 
 pub(crate) fn step(event: &SimpleEvent) -> Put {
@@ -287,6 +215,12 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
         let title = |it: &SimpleSnapshot<C>| it.content.title();
         let snapshot = fields.effective(SNAPSHOT, |it: &SimpleSnapshot<C>| it.stamp, title, &mut conflicts)?;
         let Some(SimpleSnapshot { stamp, mut content, .. }) = snapshot else { return Ok(None) };
+        for register in C::REGISTERS {
+            (register.read)(&mut content, fields, &mut conflicts)?;
+        }
+        for conflict in &mut conflicts {
+            conflict.is_hard = conflict.field == SNAPSHOT;
+        }
         check(&mut content)
             .map_err(|wrong| Error::malformed(format!("a {}: {}: {}", C::NAME, wrong.field, wrong.reason)))?;
         let mut steps: Vec<SimpleEvent> = fields.added(STEP)?.into_iter().map(|(_, event)| event).collect();
