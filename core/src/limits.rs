@@ -94,6 +94,10 @@ pub const MAX_PAGE: u32 = 200;
 pub const MAX_REPORT_ROWS: usize = 10_000;
 /// Farmers in the report of those with the greatest weight (hard).
 pub const MAX_TOP: u32 = 1_000;
+/// Largest file of farmers to import, in bytes (hard).
+pub const MAX_IMPORT_BYTES: usize = 16 * 1024 * 1024;
+/// Lines of an import of which the reasons are returned why they were not imported. More are only counted.
+pub const MAX_IMPORT_ISSUES: usize = 1_000;
 /// Grades of a rule set (hard).
 pub const MAX_GRADES: usize = 50;
 /// Quality factors of a rule set (hard).
