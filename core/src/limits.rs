@@ -104,6 +104,10 @@ pub const MAX_REPORT_ROWS: usize = 10_000;
 pub const MAX_TOP: u32 = 1_000;
 /// Length of a text as it is typed or pasted, in bytes (hard): beyond it, nothing is looked at.
 pub const MAX_TYPED_BYTES: usize = 64 * 1024;
+/// Largest file of farmers to import, in bytes (hard).
+pub const MAX_IMPORT_BYTES: usize = 16 * 1024 * 1024;
+/// Lines of an import of which the reasons are returned why they were not imported. More are only counted.
+pub const MAX_IMPORT_ISSUES: usize = 1_000;
 /// Grades of a rule set (hard).
 pub const MAX_GRADES: usize = 50;
 /// Quality factors of a rule set (hard).

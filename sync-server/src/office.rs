@@ -31,7 +31,8 @@ fn currency_of(country: &CountryCode, code: Option<&CurrencyCode>) -> Result<Cur
         Some(code) => iso_currency::Currency::from_code(code.as_str()),
         None => country.as_str().parse::<iso_country::Country>().ok().map(iso_currency::Currency::from),
     };
-    let exponent = known.and_then(|it| it.exponent()).and_then(|it| u8::try_from(it).ok()).filter(|it| *it <= 3);
+    let exponent =
+        known.and_then(iso_currency::Currency::exponent).and_then(|it| u8::try_from(it).ok()).filter(|it| *it <= 3);
     let code = known.and_then(|it| it.code().parse().ok());
     code.zip(exponent).map(|(code, exponent)| Currency { code, exponent }).ok_or_else(|| {
         Error::invalid("currency", "not a currency with at most three decimals: use a code of ISO 4217, such as INR")

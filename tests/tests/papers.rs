@@ -160,7 +160,7 @@ fn grades_lots_and_quality_are_on_the_receipt() {
         bag_type: BagType::default(),
         source: Some(BagSource::Scale),
         grade: grade(code),
-        scale: grade_scale(),
+        scale: Some(scale()),
     };
     let weight = |grams| Grams(grams).try_into().expect("a weight");
     let vehicle = DraftEdit::AddLot {
@@ -168,7 +168,7 @@ fn grades_lots_and_quality_are_on_the_receipt() {
         vehicle: Some(weight(3_000_000)),
         source: None,
         grade: grade("B"),
-        scale: grade_scale(),
+        scale: Some(scale()),
     };
     let broken = farmtally_core::client::ReadingInput::Factor {
         factor: "BROKEN".parse().expect("a code"),
@@ -197,8 +197,8 @@ fn grades_lots_and_quality_are_on_the_receipt() {
     }
 }
 
-fn grade_scale() -> Option<farmtally_core::units::InstrumentCode> {
-    Some("SCALE7".parse().expect("a code"))
+fn scale() -> farmtally_core::units::InstrumentCode {
+    "SCALE7".parse().expect("a code")
 }
 
 #[test]
@@ -267,9 +267,9 @@ fn a_receipt_is_printed_in_every_language_and_a_fault_of_the_printer_leaves_the_
         let page = asha.client.receipt(delivery.delivery_id, language.into()).expect("a receipt");
         let job = escpos::render(&page, &profile, Some(&fonts)).expect("a job");
         let mut printer = EmulatedPrinter::new(PaperWidth::Mm58, &fonts);
-        let printed = print(&job, &mut printer);
+        let result = print(&job, &mut printer);
         assert_eq!(
-            (printed.end, printed.lines_printed, printed.is_confirmed),
+            (result.end, result.lines_printed, result.is_confirmed),
             (PrintEnd::Complete, job.lines.len(), true)
         );
         let mut torn = EmulatedPrinter::new(PaperWidth::Mm58, &fonts);

@@ -102,7 +102,7 @@ fn season(market: &mut Market, seed: u64) -> Person {
             let farmer = farmers[rng.random_range(0..farmers.len())];
             let delivery = weighs(person, &mut rng, farmer, on_load);
             changes(person, &mut rng, delivery, Some(load));
-            // Ravi does not hear of it before the next sync, and goes on loading.
+            // Ravi hears of it with the next sync, and continues to load.
             if number == A_DAY * 3 / 4 {
                 asha.closes(load).expect("closing");
             }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryPage, DeliveryQuery, DeliveryView, DraftEdit, Event, Events,
-    ExportFormat, FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, LoadEdit, LoadPage, LoadQuery,
-    LoadView, OpenLoad, PhoneUser, ReadingInput, Report, ReportQuery, Session, StartDraft, SyncBudget, SyncOptions,
-    SyncReport, SyncStatus, SyncTicket, Today,
+    ExportFormat, FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, ImportInput, ImportProgress,
+    ImportReport, LoadEdit, LoadPage, LoadQuery, LoadView, OpenLoad, PhoneUser, ReadingInput, Report, ReportQuery,
+    Session, StartDraft, SyncBudget, SyncOptions, SyncReport, SyncStatus, SyncTicket, Today,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
@@ -418,6 +418,19 @@ impl FieldClient {
             Ok(engine.core.register_farmer(&FarmerInput { centre, details: contact }, &checks(accept)?)?)
         })
         .await
+    }
+
+    /// Imports farmers from a CSV file that a spreadsheet wrote, whose first line has the names of the columns; docs/import.md says what is
+    /// understood. A line that is wrong is in the result, and stops no other. Fails with Invalid (field path or columns); with TooLarge
+    /// (field path) above 16 MiB; with Refused if the role may not register farmers, the centre is not granted, or another import runs.
+    /// If it fails for another reason, what was imported before stays; import the file again.
+    pub async fn import_farmers(&self, path: String, input: ImportInput) -> Result<ImportReport, FieldError> {
+        self.call(move |engine| Ok(engine.core.import_farmers(&PathBuf::from(path), &input)?)).await
+    }
+
+    /// Returns how far the running import is; null if none runs.
+    pub async fn import_progress(&self) -> Result<Option<ImportProgress>, FieldError> {
+        self.call(|engine| Ok(engine.core.import_progress())).await
     }
 
     /// Replaces all contact details of a farmer. `basis` is that of the farmer's view. Fails with Invalid (field name, village or phone).

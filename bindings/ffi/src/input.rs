@@ -9,8 +9,8 @@ use farmtally_core::records::load::LoadState;
 use farmtally_core::records::simple::SimpleState;
 use farmtally_core::records::{BagCount, BagSource, Mark};
 use farmtally_core::units::{
-    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FactorCode, FarmerId, GradeCode,
-    InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash, UserId,
+    BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FactorCode, FarmerId,
+    GradeCode, InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash, UserId,
 };
 
 /// Input for a new draft.

@@ -2,7 +2,7 @@
 //!
 //! Text that cannot be parsed fails with [`FieldError::Invalid`] and the field named next to each type here.
 
-use farmtally_core::client::{Basis, ExportFormat, ReportCode};
+use farmtally_core::client::{Basis, ExportFormat, ImportCode, ReportCode};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::permission::Capability;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
@@ -80,6 +80,8 @@ texts! {
     PhotoHash, "photo";
     /// Number of a receipt, such as KOLAR-10-17-C
     ReceiptNumber, "receipt_number";
+    /// Code of the reason why a line was not imported; listed in docs/import.md
+    ImportCode, "code";
     /// Code of a report; listed in docs/reports.md
     ReportCode, "report";
     /// Form of an exported file: csv, csv_with_bom or ndjson

@@ -176,20 +176,19 @@ pub trait Printer: Send + Sync {
 /// The app's printer behind core's blocking interface.
 struct AppPrinter(Arc<dyn Printer>);
 
-impl AppPrinter {
-    fn wait<T>(&self, answer: impl Future<Output = Result<T, PrinterError>>) -> Result<T, PrinterFault> {
-        let threads = threads().map_err(|_no_threads| PrinterFault::Gone)?;
-        threads.block_on(answer).map_err(PrinterFault::from)
-    }
+/// Waits for an answer of the app's printer.
+fn answer_of<T>(answer: impl Future<Output = Result<T, PrinterError>>) -> Result<T, PrinterFault> {
+    let threads = threads().map_err(|_no_threads| PrinterFault::Gone)?;
+    threads.block_on(answer).map_err(PrinterFault::from)
 }
 
 impl paper::Printer for AppPrinter {
     fn send(&mut self, bytes: &[u8]) -> Result<usize, PrinterFault> {
-        self.wait(self.0.send(bytes.to_vec())).map(|taken| (taken as usize).min(bytes.len()))
+        answer_of(self.0.send(bytes.to_vec())).map(|taken| (taken as usize).min(bytes.len()))
     }
 
     fn ask(&mut self, question: &[u8]) -> Result<Option<u8>, PrinterFault> {
-        self.wait(self.0.ask(question.to_vec()))
+        answer_of(self.0.ask(question.to_vec()))
     }
 }
 
@@ -230,7 +229,7 @@ impl Paper {
     #[uniffi::method(default(fonts = []))]
     pub async fn commands(&self, profile: PrinterProfile, fonts: Vec<Vec<u8>>) -> Result<Vec<u8>, FieldError> {
         let page = Arc::clone(&self.page);
-        on_thread(move || Ok(job(&page, &profile, fonts)?.to_bytes())).await
+        on_thread(move || Ok(job(&page, profile, fonts)?.to_bytes())).await
     }
 
     /// Returns the paper as a PDF file. `fonts` are as for `commands`, and cannot be left out.
@@ -253,7 +252,7 @@ impl Paper {
     ) -> Result<PrintReport, FieldError> {
         let page = Arc::clone(&self.page);
         on_thread(move || {
-            let job = job(&page, &profile, fonts)?;
+            let job = job(&page, profile, fonts)?;
             Ok(paper::print(&job, &mut AppPrinter(printer)).into())
         })
         .await
@@ -299,10 +298,10 @@ fn paper_of(page: Page) -> Arc<Paper> {
     Arc::new(Paper { page: Arc::new(page) })
 }
 
-fn job(page: &Page, profile: &PrinterProfile, fonts: Vec<Vec<u8>>) -> Result<escpos::Job, FieldError> {
+fn job(page: &Page, profile: PrinterProfile, fonts: Vec<Vec<u8>>) -> Result<escpos::Job, FieldError> {
     let fonts = if fonts.is_empty() { Ok(None) } else { Fonts::new(fonts).map(Some) };
     let job = fonts
-        .and_then(|fonts| escpos::render(page, profile, fonts.as_ref().map(|fonts| -> &dyn TextDrawing { fonts })));
+        .and_then(|fonts| escpos::render(page, &profile, fonts.as_ref().map(|fonts| -> &dyn TextDrawing { fonts })));
     job.map_err(|error| refused(&error))
 }
 

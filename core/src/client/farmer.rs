@@ -1,5 +1,6 @@
 //! Farmers: registering, correcting contact details, searching.
 
+use super::action::Action;
 use super::{Author, Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::decisions::ReviewCode;
@@ -58,20 +59,34 @@ impl FieldClient {
         author.require_centre(&input.centre)?;
         let details = self.checked(&input.details)?;
         let scope = Scope::Centre(input.centre.clone());
-        let (farmer_id, contact_id): (FarmerId, ContactId) = (self.new_id(), self.new_id());
+        // No farmer has this id.
+        let nobody = FarmerId::from([0; 16]);
         self.act(&author, |action| {
-            let alike = look_alikes::find(&mut seam(action.db), [(&scope, farmer_id, &details)])?;
+            let alike = look_alikes::find(&mut seam(action.db), [(&scope, nobody, &details)])?;
             if alike.iter().any(|it| !it.farmers.is_empty()) {
                 Self::confirm(vec![Check::FarmerLooksAlike], accept)?;
             }
-            action.counters.farmers += 1;
-            let (stamp, sequence) = (action.stamp, action.counters.farmers);
-            let identity = FarmerSnapshot { centre: input.centre.clone(), stamp, sequence };
-            action.create(Kind::of::<Farmer>(), farmer_id.into(), &scope, encode(&identity))?;
-            let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer_id, details };
-            action.create(Kind::of::<Contact>(), contact_id.into(), &scope, encode(&contact))?;
+            let farmer_id = self.add_farmer(action, &input.centre, &scope, details)?;
             farmer_view(action.db, &author, farmer_id)
         })
+    }
+
+    /// Writes the identity and the contact details of a new farmer.
+    pub(super) fn add_farmer(
+        &self,
+        action: &mut Action<'_>,
+        centre: &CentreCode,
+        scope: &Scope,
+        details: ContactDetails,
+    ) -> Result<FarmerId, Error> {
+        let (farmer_id, contact_id): (FarmerId, ContactId) = (self.new_id(), self.new_id());
+        action.counters.farmers += 1;
+        let (stamp, sequence) = (action.stamp, action.counters.farmers);
+        let identity = FarmerSnapshot { centre: centre.clone(), stamp, sequence };
+        action.create(Kind::of::<Farmer>(), farmer_id.into(), scope, encode(&identity))?;
+        let contact = ContactSnapshot { stamp, nonce: self.environment.random(), farmer_id, details };
+        action.create(Kind::of::<Contact>(), contact_id.into(), scope, encode(&contact))?;
+        Ok(farmer_id)
     }
 
     /// Replaces contact details by `details`, which is complete; fields that are equal are not written. `basis` is that of the view.
@@ -114,17 +129,22 @@ impl FieldClient {
         self.store.read(|db| farmer_view(db, &author, farmer_id))
     }
 
+    /// Returns the code of the organisation's country; empty before its data have arrived.
+    pub(super) fn country(&self) -> String {
+        let identity = self.identity();
+        identity.reference.organisation().map_or_else(String::new, |it| it.country.as_str().to_owned())
+    }
+
     /// Returns contact details as they are stored. A telephone number without a country code is one of the organisation's country; before
     /// the organisation's data have arrived, it stays as typed.
     fn checked(&self, details: &ContactDetails) -> Result<ContactDetails, Error> {
-        let identity = self.identity();
-        let country = identity.reference.organisation().map_or("", |organisation| organisation.country.as_str());
+        let country = self.country();
         let text =
             |field, text: &str, required| check_text(text, required).map_err(|wrong| Error::invalid(field, wrong));
         Ok(ContactDetails {
             name: text("name", &details.name, true)?,
             village: text("village", &details.village, false)?,
-            phone: check_phone(&details.phone, country).map_err(|wrong| Error::invalid("phone", wrong))?,
+            phone: check_phone(&details.phone, &country).map_err(|wrong| Error::invalid("phone", wrong))?,
         })
     }
 }

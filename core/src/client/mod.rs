@@ -10,6 +10,7 @@ mod enrol;
 mod events;
 mod farmer;
 mod handover;
+mod import;
 mod inbox;
 mod listen;
 mod lists;
@@ -59,6 +60,7 @@ pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle, LotView, Read
 pub use draft::{DraftEdit, StartDraft};
 pub use events::{Event, Events, SyncProgress, Topic};
 pub use farmer::{FarmerInput, FarmerView};
+pub use import::{ImportCode, ImportInput, ImportIssue, ImportProgress, ImportReport};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use lists::{DeliveryItem, DeliveryPage, DeliveryQuery, FarmerPage, FarmerQuery, LoadItem, LoadPage, LoadQuery};
 pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
@@ -92,7 +94,7 @@ const LOCK_FILE: &str = "field.lock";
 /// ```
 pub struct FieldClient {
     // Lock order, none locked twice by one thread: `syncing`, `counters`, `frames`, the store's writer, `identity`. `retry_schedule`,
-    // `saved_phone_clock`, `last_day_and_access`, `last_recorded` and `events` are locked for one statement only.
+    // `saved_phone_clock`, `last_day_and_access`, `last_recorded`, `importing` and `events` are locked for one statement only.
     store: Store,
     environment: Environment,
     actor: Actor,
@@ -122,6 +124,8 @@ pub struct FieldClient {
     last_recorded: Mutex<Option<Basis>>,
     /// Number of cancellations; a rise ends the syncs requested before it.
     cancellations: AtomicU64,
+    /// How far the running import is; `None` if none runs.
+    importing: Mutex<Option<ImportProgress>>,
     /// Locked until the client is dropped; the system unlocks it if the process is killed.
     _lock: File,
 }
@@ -275,6 +279,7 @@ impl FieldClient {
             events: Arc::default(),
             last_day_and_access: Mutex::default(),
             last_recorded: Mutex::default(),
+            importing: Mutex::default(),
             cancellations: AtomicU64::new(0),
             _lock: lock,
             store,

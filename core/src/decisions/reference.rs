@@ -4,8 +4,8 @@ use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{
-    BusinessDate, CentreCode, CommodityCode, CountryCode, Currency, Grams, InstrumentCode, LorryPlate, OrganisationId, SeasonCode,
-    UserId, named,
+    BusinessDate, CentreCode, CommodityCode, CountryCode, Currency, Grams, InstrumentCode, LorryPlate, OrganisationId,
+    SeasonCode, UserId, named,
 };
 
 /// The organisation that owns the data.

@@ -15,4 +15,4 @@ mod script;
 pub use code::{BASE32, base32_digit, code_key, code_text};
 pub use fold::{FOLD_VERSION, Query, folded_text, queries, words};
 pub use normal::{is_control, is_visible, normalize, printable};
-pub use phone::{PHONE_END, e164, has_phone_numbers, is_placeholder, phone_digits, phone_words};
+pub use phone::{PHONE_END, e164, has_phone_numbers, is_placeholder, phone_digits, phone_words, restored_phone};

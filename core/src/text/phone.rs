@@ -45,6 +45,15 @@ pub fn e164(digits: &str, country: &str) -> Option<String> {
         .then(|| number.format_as(PhoneNumberFormat::E164).into_owned())
 }
 
+/// Returns the number, in the form of E.164, whose digits these are without the plus or the leading zero, which spreadsheets drop; `None` if
+/// there is no such number.
+pub fn restored_phone(digits: &str, country: &str) -> Option<String> {
+    let abroad = PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok();
+    let abroad = abroad.filter(|number| PHONE_NUMBER_UTIL.is_valid_number(number));
+    let abroad = abroad.map(|number| number.format_as(PhoneNumberFormat::E164).into_owned());
+    abroad.or_else(|| e164(&format!("0{digits}"), country))
+}
+
 /// Returns the words by which a stored telephone number is found: its digits, those without the country code, and these after the digits
 /// that are dialled before them within the country, such as `8` in Russia; and [`PHONE_END`] with all digits in reverse.
 pub fn phone_words(number: &str) -> Vec<String> {

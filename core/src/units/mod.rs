@@ -22,8 +22,8 @@ mod time;
 mod value;
 
 pub use code::{
-    BagType, CentreCode, CommodityCode, ContainerCode, CountryCode, CurrencyCode, FactorCode, GradeCode, InstrumentCode, LorryPlate,
-    SeasonCode,
+    BagType, CentreCode, CommodityCode, ContainerCode, CountryCode, CurrencyCode, FactorCode, GradeCode,
+    InstrumentCode, LorryPlate, SeasonCode,
 };
 pub use enrol_code::EnrolCode;
 pub use grams::{BagWeight, Grams, LotWeight};

@@ -7,6 +7,7 @@
 mod delivery;
 mod event;
 mod farmer;
+mod import;
 mod inbox;
 mod load;
 mod record;

@@ -1,7 +1,7 @@
 use farmtally_core::client::{Cell, Report, ReportCode, ReportQuery};
 use farmtally_core::units::{BusinessDate, CentreCode, FarmerId};
 
-/// A report to compute, and the records that it is about; null is no condition.
+/// A report to compute, and conditions that its records must all fulfil; null is no condition.
 #[uniffi::remote(Record)]
 pub struct ReportQuery {
     /// The report

@@ -27,7 +27,7 @@ named! {
 /// First characters of a text that a spreadsheet would take for a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 /// Character that is put before such a text; a spreadsheet shows the rest as text.
-const GUARD: char = '\'';
+pub(in crate::client) const GUARD: char = '\'';
 
 impl FieldClient {
     /// Computes a report and writes it to `out` row by row. Returns the number of rows, which is not limited.

@@ -14,6 +14,7 @@ mod unsent;
 use rusqlite::Connection;
 
 pub use export::ExportFormat;
+pub(super) use export::GUARD;
 
 use super::lists::check_days;
 use super::{Author, FieldClient};
@@ -62,7 +63,7 @@ named! {
     }
 }
 
-/// A report to compute, and the records that it is about; `None` is no condition.
+/// A report to compute, and conditions that its records must all fulfil; `None` is no condition.
 #[derive(Clone, Debug)]
 pub struct ReportQuery {
     /// The report.
@@ -133,7 +134,7 @@ struct Run<'r> {
     db: &'r Connection,
     author: &'r Author,
     query: &'r ReportQuery,
-    /// Scopes of the seasons that it is about.
+    /// Scopes of the seasons whose records it has.
     scopes: Vec<Scope>,
     /// Restricts it to what this user recorded.
     only_user: Option<UserId>,

@@ -113,6 +113,15 @@ pub fn farmer_with_code(db: &mut dyn Reader, scope: &Scope, code: &str) -> Resul
     id.map_or(Ok(None), |id| farmer_row(db, id))
 }
 
+/// Returns whether a contact of a scope has these details: the same folded name and village, and the same telephone number.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn has_contact(db: &mut dyn Reader, scope: &Scope, details: &ContactDetails) -> Result<bool, Error> {
+    let statement = "SELECT 1 FROM contacts WHERE scope = ?1 AND name_key = ?2 AND phone = ?3";
+    Ok(db.exists(statement, &values![scope, details.name_key(), details.phone])?)
+}
+
 /// Returns all contact documents of a farmer, ordered by id: the newest is last.
 ///
 /// # Errors
