@@ -192,7 +192,7 @@ fn lists_have_column_heads_and_times_name_their_zone() {
         (first.split("  ").map(str::trim).filter(|head| !head.is_empty()).collect::<Vec<_>>().join(", "), listed)
     };
     for (arguments, expected) in [
-        (["org", "list"].as_slice(), "ID, NAME, COUNTRY, ZONE MINUTES"),
+        (["org", "list"].as_slice(), "ID, NAME, COUNTRY, CURRENCY, ZONE MINUTES"),
         (&["users"], "ID, NAME, PHONES, STATE"),
         (&["devices"], "CODE, USER, MODEL, LAST CONTACT (UTC+05:30), STATE"),
         (&["grant", "list"], "GRANT, DEVICE, USER, ROLE, CENTRES"),
