@@ -1,12 +1,13 @@
 //! Actions: what a view offers succeeds, what it does not offer is refused, on the phone and by the server.
 
-use farmtally_core::client::{LoadEdit, LoadView};
+use farmtally_core::client::{DeliveryView, DraftEdit, LoadEdit, LoadView, StartDraft};
 use farmtally_core::permission::{Capability, Role};
+use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::rules::{ActionCode, Check};
 use farmtally_core::units::UserId;
 use farmtally_core::{Error, ErrorCode};
-use farmtally_tests::{Market, Person, reason};
+use farmtally_tests::{Market, Person, bag, forgotten_bag, mark, moisture, reason};
 
 /// Roles that a phone can have.
 fn roles() -> impl Iterator<Item = Role> {
@@ -125,6 +126,150 @@ fn what_is_offered_about_a_load_succeeds_and_the_rest_is_refused_for_each_role_a
         }
     }
     assert!(offered > 100 && refused > 500, "{offered} {refused}");
+}
+
+/// Every change of a recorded delivery that the interface has, with its action.
+fn acts_on(person: &Person, view: &DeliveryView, action: ActionCode) -> Result<DeliveryView, Error> {
+    let client = &person.client;
+    let other = || person.farmers("Meena").expect("farmers").items[0].farmer_id;
+    match action {
+        ActionCode::Amend => client.amend_delivery(view.basis, &reason("forgotten"), &[forgotten_bag(30_000)]),
+        ActionCode::Void => client.void_delivery(view.basis, &reason("returned")),
+        ActionCode::CorrectFarmer => client.correct_farmer(view.basis, other(), &reason("wrong_farmer"), &Check::ALL),
+        ActionCode::Replace => client.start_draft(StartDraft {
+            centre: view.centre.clone(),
+            commodity: view.commodity.clone(),
+            farmer_id: None,
+            load_id: None,
+            replaces: Some(view.delivery_id),
+        }),
+        ActionCode::AddReadings => client.add_readings(view.basis, &[moisture(1_400)]),
+        ActionCode::Sign => client.sign_delivery(view.basis, &mark()),
+        ActionCode::Print => client.record_print(view.basis, PrintMedium::Paper),
+        ActionCode::Edit => client.edit_draft(view.basis, &[bag(20_000)]),
+        ActionCode::Record => client.record_delivery(view.basis, &Check::ALL),
+        ActionCode::Discard => client.discard_draft(view.basis).map(|()| view.clone()),
+        ActionCode::TakeOver => client.take_over_draft(view.basis),
+        other => panic!("{other} is not of deliveries"),
+    }
+}
+
+/// Actions on recorded deliveries and on drafts.
+const ON_DELIVERIES: [ActionCode; 11] = [
+    ActionCode::Amend,
+    ActionCode::Void,
+    ActionCode::CorrectFarmer,
+    ActionCode::Replace,
+    ActionCode::AddReadings,
+    ActionCode::Sign,
+    ActionCode::Print,
+    ActionCode::Edit,
+    ActionCode::Record,
+    ActionCode::Discard,
+    ActionCode::TakeOver,
+];
+
+/// A delivery as the generated test makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Draft,
+    Recorded,
+    /// Recorded more than a day ago.
+    Old,
+    /// On a load that has left.
+    OnTheRoad,
+    Voided,
+}
+
+impl Shared {
+    /// Returns a fresh delivery by `author` in this stage, as the current view of `role`.
+    fn delivery(&self, market: &Market, stage: Stage, author: Role, role: Role) -> DeliveryView {
+        self.works_as(Role::Dispatcher);
+        let load = (stage == Stage::OnTheRoad).then(|| self.person.opens("KA07A1111"));
+        let farmer = self.person.registers("Lakshmi", "", "").farmer_id;
+        self.works_as(author);
+        let draft = self.person.starts(Some(farmer), load.as_ref().map(|load| load.load_id));
+        let edits = [bag(50_000), DraftEdit::SetSecondHeap(true)];
+        let mut view = self.person.client.edit_draft(draft.basis, &edits).expect("weighed");
+        if stage != Stage::Draft {
+            view = self.person.client.record_delivery(view.basis, &Check::ALL).expect("recorded");
+        }
+        match (stage, load) {
+            (Stage::Voided, _) => {
+                view = self.person.client.void_delivery(view.basis, &reason("returned")).expect("voided")
+            }
+            (Stage::Old, _) => market.clock.pass(25 * 3_600),
+            (_, Some(load)) => {
+                self.works_as(Role::Dispatcher);
+                let load = self.person.client.load(load.load_id).expect("a load");
+                self.changes(&load, &LoadEdit::Depart { odometer_km: None }).expect("it left");
+            }
+            _ => {}
+        }
+        self.works_as(role);
+        self.person.client.delivery(view.delivery_id).expect("a delivery")
+    }
+}
+
+#[test]
+fn what_is_offered_about_a_delivery_succeeds_and_the_rest_is_refused_for_each_role_author_and_stage() {
+    let mut market = Market::open(703);
+    let shared = Shared::new(&mut market);
+    shared.works_as(Role::Dispatcher);
+    shared.person.registers("Meena", "", "");
+    let (mut offered, mut refused) = (0, 0);
+    for stage in [Stage::Draft, Stage::Recorded, Stage::Old, Stage::OnTheRoad, Stage::Voided] {
+        for author in [Role::Clerk, Role::FieldManager, Role::Dispatcher] {
+            for role in roles() {
+                let mut view = shared.delivery(&market, stage, author, role);
+                for action in ON_DELIVERIES {
+                    let result = acts_on(&shared.person, &view, action);
+                    let what = || format!("{role}: {action} of a {stage:?} delivery of a {author}");
+                    if view.actions.contains(&action) {
+                        offered += 1;
+                        result.unwrap_or_else(|error| panic!("{}: {error}", what()));
+                        view = shared.delivery(&market, stage, author, role);
+                    } else {
+                        refused += 1;
+                        let error = result.expect_err(&what());
+                        let codes =
+                            [ErrorCode::NotAllowed, ErrorCode::NotFound, ErrorCode::Stale, ErrorCode::InvalidInput];
+                        assert!(codes.contains(&error.code()), "{}: {error}", what());
+                        let now = shared.person.client.delivery(view.delivery_id).expect("a delivery");
+                        assert_eq!(now.basis, view.basis, "{}", what());
+                    }
+                }
+                // The hours of a restarted day keep the phone in contact with its server.
+                shared.person.syncs_wholly();
+            }
+        }
+    }
+    assert!(offered > 150 && refused > 400, "{offered} {refused}");
+}
+
+#[test]
+fn each_role_is_offered_its_own_work_on_a_delivery() {
+    let mut market = Market::open(704);
+    let shared = Shared::new(&mut market);
+    use ActionCode::{AddReadings, Amend, CorrectFarmer, Print, Replace, Sign, TakeOver, Void};
+    let own = [Amend, Void, CorrectFarmer, AddReadings, Sign, Print];
+    for (stage, author, role, expected) in [
+        (Stage::Recorded, Role::Clerk, Role::Clerk, own.to_vec()),
+        (Stage::Recorded, Role::FieldManager, Role::Clerk, vec![AddReadings, Sign, Print]),
+        (Stage::Old, Role::FieldManager, Role::FieldManager, vec![AddReadings, Sign, Print]),
+        (Stage::OnTheRoad, Role::Clerk, Role::Clerk, vec![Sign, Print]),
+        (Stage::OnTheRoad, Role::Clerk, Role::Dispatcher, own.to_vec()),
+        (Stage::OnTheRoad, Role::Clerk, Role::Receiver, vec![AddReadings]),
+        (Stage::Voided, Role::Clerk, Role::Clerk, vec![Replace, Print]),
+        (Stage::Draft, Role::Clerk, Role::Dispatcher, vec![TakeOver]),
+        (Stage::Recorded, Role::Clerk, Role::Auditor, vec![]),
+    ] {
+        let mut actions = shared.delivery(&market, stage, author, role).actions;
+        actions.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(actions, expected, "{role} and a {stage:?} delivery of a {author}");
+    }
 }
 
 #[test]

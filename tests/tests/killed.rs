@@ -13,7 +13,7 @@ use farmtally_core::client::{DeliveryView, FarmerQuery, FieldClient, Lifecycle};
 use farmtally_core::rules::Check;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{DeliveryId, Timestamp};
-use farmtally_tests::{Market, Person, TestClock, all_deliveries, bag, environment, fingerprint};
+use farmtally_tests::{Market, Person, TestClock, all_deliveries, bag, environment, fingerprint, reason};
 
 /// A phone's files at some moment; the third, `-shm`, is lost with the process.
 #[derive(Clone, PartialEq, Eq)]
@@ -213,6 +213,28 @@ fn amending_is_done_or_not_whenever_the_app_is_killed() {
         let unsent = copy.client.sync_status().expect("a status").backlog.unsent;
         assert_eq!(unsent, if view == after { 4 } else { 3 }, "the change and its place in the outbox");
     }
+}
+
+#[test]
+fn a_farmer_is_corrected_wholly_or_not_at_all_whenever_the_app_is_killed() {
+    let mut market = Market::open(12);
+    let asha = market.hires("Asha", "field_manager");
+    let (wrong, right) = (asha.registers("Lakshmi", "", "").farmer_id, asha.registers("Meena", "", "").farmer_id);
+    let first = asha.weighs(wrong, None, &[20_000, 21_000]);
+    folds_back(&asha);
+    let (second, kills) = killed_while(&asha, || {
+        asha.client.correct_farmer(first.basis, right, &reason("wrong_farmer"), &Check::ALL).expect("corrected")
+    });
+    let mut ends = BTreeSet::new();
+    for (number, files) in kills.iter().enumerate() {
+        let phone = starts_again(&mut market, files, number);
+        let is_voided = phone.client.delivery(first.delivery_id).expect("a delivery").lifecycle == Lifecycle::Voided;
+        let is_there = phone.client.delivery(second.delivery_id).is_ok();
+        assert_eq!(is_voided, is_there, "kill {number}");
+        assert_eq!(phone.sum().gross_g, first.totals.gross_g, "kill {number}: the weight counts once");
+        ends.insert(is_there);
+    }
+    assert_eq!(ends.len(), 2, "some kills came before and some after");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, FarmerQuery, LoadEdit, OpenLoad, StartDraft};
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
+use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
@@ -18,12 +19,12 @@ use rand::rngs::StdRng;
 use super::faults;
 use super::handover;
 use super::office;
-use super::oracle::{ActMatcher, FactKind};
+use super::oracle::{ActMatcher, FactKind, Later, Replica};
 use super::server::NetworkFault;
 use super::simple;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
-use crate::{Forger, bag, forgotten_bag, reason};
+use crate::{Forger, bag, forgotten_bag, mark, moisture, reason};
 
 /// One kind of step.
 pub struct Action {
@@ -45,9 +46,11 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "moves", weight: 8, act: moves },
     Action { name: "voids", weight: 4, act: voids },
     Action { name: "two change one at once", weight: 6, act: two_at_once },
+    Action { name: "adds to a delivery", weight: 6, act: adds_later },
     Action { name: "opens", weight: 5, act: opens },
     Action { name: "joins", weight: 5, act: joins },
     Action { name: "closes", weight: 4, act: closes },
+    Action { name: "steps", weight: 5, act: steps },
     Action { name: "records another kind", weight: 5, act: simple::records_another },
     Action { name: "withdraws", weight: 2, act: simple::withdraws },
     Action { name: "syncs", weight: 26, act: syncs },
@@ -90,6 +93,10 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     (
         "server goes back with an older journal after device codes were given out",
         "it may give the same codes out again: nothing tells it before a phone does",
+    ),
+    (
+        "the farmer of a delivery is corrected",
+        "the phone may die within the call, and only it knew the id of the new delivery: see tests/killed.rs",
     ),
     (
         "a draft of a copy, recorded since",
@@ -265,6 +272,20 @@ fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
     });
 }
 
+/// Adds a reading, a signature or a print to a delivery.
+fn adds_later(world: &mut World, who: usize) {
+    let Some(delivery) = any_delivery(world) else { return };
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let Some(shown) = Replica::new(world.phones[who].looks()).delivery(delivery) else { return };
+    let what = [Later::Reading, Later::Mark, Later::Print][world.rng.random_range(0..3)];
+    let sign = ActMatcher::after(what.stamps(&shown));
+    world.expect_durable(who, FactKind::Added { delivery, what, sign }, |client| match what {
+        Later::Reading => client.add_readings(view.basis, &[moisture(1_450)]),
+        Later::Mark => client.sign_delivery(view.basis, &mark()),
+        Later::Print => client.record_print(view.basis, PrintMedium::Paper),
+    });
+}
+
 /// Two phones change one delivery without knowing of each other's change.
 fn two_at_once(world: &mut World, who: usize) {
     let neighbours =
@@ -317,6 +338,24 @@ fn closes(world: &mut World, who: usize) {
     let sign = ActMatcher::after(view.close_requests.iter().map(|request| request.stamp).collect());
     world.expect_durable(who, FactKind::CloseAsked { load, sign }, |client| {
         client.change_load(view.basis, &LoadEdit::RequestClose { manifest_hash: view.manifest_hash.clone() }, &[])
+    });
+}
+
+/// Records a step of a load: mostly a stop or a seal, sometimes what ends its loading.
+fn steps(world: &mut World, who: usize) {
+    let Some(load) = any_load_here(world, who) else { return };
+    let Ok(view) = world.phones[who].client().load(load) else { return };
+    let number = world.unique_numbers(1)[0];
+    let step = match world.rng.random_range(0..20) {
+        0 => LoadEdit::Depart { odometer_km: None },
+        1 => LoadEdit::Arrive { odometer_km: Some(120_000) },
+        2 => LoadEdit::Cancel { reason: reason("no_lorry") },
+        3..10 => LoadEdit::AddStop { place: format!("Village {number}") },
+        _ => LoadEdit::AddSeal { seal: format!("S-{number}") },
+    };
+    let sign = ActMatcher::after(view.timeline.iter().map(|event| event.stamp).collect());
+    world.expect_durable(who, FactKind::Stepped { load, sign }, |client| {
+        client.change_load(view.basis, &step, &Check::ALL)
     });
 }
 

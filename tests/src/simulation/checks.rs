@@ -13,7 +13,7 @@ use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, DeviceCode, FarmerId, Grams, LoadId};
 
 use super::monitor::server_reader;
-use super::oracle::{Certainty, Fact, FactKind, Replica, ServerState};
+use super::oracle::{Certainty, Fact, FactKind, Later, Replica, ServerState};
 use super::phone::Phone;
 use super::world::World;
 use crate::all_deliveries;
@@ -308,6 +308,7 @@ fn expected_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, ExpectedDelivery<
         | FactKind::BagAdded { delivery, .. }
         | FactKind::BagVoided { delivery, .. }
         | FactKind::Moved { delivery, .. }
+        | FactKind::Added { delivery, .. }
         | FactKind::Voided { delivery }) = &fact.what
         else {
             continue;
@@ -411,18 +412,29 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         });
         assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
         assert_eq!(shown.voids.len(), count(|what| matches!(what, FactKind::Voided { .. })), "the voids of {delivery}");
+        for later in [Later::Reading, Later::Mark, Later::Print] {
+            let added = it
+                .facts
+                .iter()
+                .filter(|fact| matches!(fact.what, FactKind::Added { what, .. } if what == later))
+                .count();
+            assert_eq!(later.stamps(shown).len(), added, "what was added to {delivery}: {later:?}");
+        }
         let loads = it.loads();
         assert!(loads.contains(&shown.load_id), "{delivery} lies on {:?}, not on {loads:?}", shown.load_id);
     }
-    let mut closes = BTreeMap::<LoadId, usize>::new();
+    let mut loads = BTreeMap::<LoadId, (usize, usize)>::new();
     for fact in facts {
-        if let FactKind::CloseAsked { load, .. } = fact.what {
-            *closes.entry(load).or_default() += 1;
+        match fact.what {
+            FactKind::CloseAsked { load, .. } => loads.entry(load).or_default().0 += 1,
+            FactKind::Stepped { load, .. } => loads.entry(load).or_default().1 += 1,
+            _ => {}
         }
     }
-    for (load, count) in closes {
+    for (load, (closes, steps)) in loads {
         let shown = server.record(load.into()).and_then(|record| record.downcast_ref::<Load>());
         let Some(shown) = shown else { panic!("{load} is no load on the server") };
-        assert_eq!(shown.close_requests.len(), count, "the requests to close {load}");
+        assert_eq!(shown.close_requests.len(), closes, "the requests to close {load}");
+        assert_eq!(shown.timeline.len(), steps, "the steps of {load}");
     }
 }

@@ -40,10 +40,36 @@ pub enum FactKind {
     Joined { load: LoadId, user: UserId, device: DeviceCode },
     /// A user asked to close a load.
     CloseAsked { load: LoadId, sign: ActMatcher },
+    /// Something was added to a recorded delivery.
+    Added { delivery: DeliveryId, what: Later, sign: ActMatcher },
+    /// A step of a load was recorded.
+    Stepped { load: LoadId, sign: ActMatcher },
     /// A simple record was made.
     Made { record: DocumentId, kind: Kind },
     /// A simple record was withdrawn.
     Withdrawn { record: DocumentId, kind: Kind },
+}
+
+/// What is added to a recorded delivery without amending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// A reading.
+    Reading,
+    /// A signature.
+    Mark,
+    /// A print of the receipt.
+    Print,
+}
+
+impl Later {
+    /// The stamps of what was added to a delivery.
+    pub fn stamps(self, delivery: &Delivery) -> Vec<Stamp> {
+        match self {
+            Self::Reading => delivery.readings.iter().map(|it| it.stamp).collect(),
+            Self::Mark => delivery.signatures.iter().map(|it| it.stamp).collect(),
+            Self::Print => delivery.prints.iter().map(|it| it.stamp).collect(),
+        }
+    }
 }
 
 /// Identifies an act: by its stamp, or until that is known, as the one that was not there before.
@@ -141,6 +167,8 @@ impl fmt::Display for FactKind {
             Self::Opened { load } => write!(f, "opens load {}", short(*load)),
             Self::Joined { load, .. } => write!(f, "joins load {}", short(*load)),
             Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
+            Self::Added { delivery, what, .. } => write!(f, "adds a {what:?} to delivery {}", short(*delivery)),
+            Self::Stepped { load, .. } => write!(f, "records a step of load {}", short(*load)),
             Self::Made { record, kind } => write!(f, "records {kind} {}", short(*record)),
             Self::Withdrawn { record, kind } => write!(f, "withdraws {kind} {}", short(*record)),
         }
@@ -156,10 +184,12 @@ impl Fact {
             | FactKind::BagAdded { delivery, .. }
             | FactKind::BagVoided { delivery, .. }
             | FactKind::Moved { delivery, .. }
+            | FactKind::Added { delivery, .. }
             | FactKind::Voided { delivery } => (*delivery).into(),
-            FactKind::Opened { load } | FactKind::Joined { load, .. } | FactKind::CloseAsked { load, .. } => {
-                (*load).into()
-            }
+            FactKind::Opened { load }
+            | FactKind::Joined { load, .. }
+            | FactKind::Stepped { load, .. }
+            | FactKind::CloseAsked { load, .. } => (*load).into(),
             FactKind::Made { record, .. } | FactKind::Withdrawn { record, .. } => *record,
         }
     }
@@ -206,6 +236,11 @@ impl<'a> Replica<'a> {
                 .and_then(|(_, merged)| merged.record)
         };
         self.records.entry(document).or_insert_with(read).as_ref()
+    }
+
+    /// A delivery, if it is here.
+    pub fn delivery(&mut self, delivery: DeliveryId) -> Option<Delivery> {
+        self.record(delivery.into()).and_then(|record| record.downcast_ref::<Delivery>()).cloned()
     }
 
     /// Where the server keeps a fact's change. Only for the server's database; panics if the change is not known.
@@ -266,6 +301,8 @@ impl<'a> Replica<'a> {
             }
             (Some(it), None, FactKind::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
             (Some(it), None, FactKind::Voided { .. }) => it.is_voided(),
+            (Some(it), None, FactKind::Added { what, sign, .. }) => sign.find(what.stamps(it).into_iter()),
+            (None, Some(it), FactKind::Stepped { sign, .. }) => sign.find(it.timeline.iter().map(|event| event.stamp)),
             (None, Some(it), FactKind::Opened { .. }) => it.opened.is_some(),
             (None, Some(it), FactKind::Joined { user, device, .. }) => {
                 it.loaders.iter().any(|loader| (loader.user_id, loader.device_code) == (*user, *device))

@@ -51,6 +51,8 @@ import org.farmtally.field.LoadId
 import org.farmtally.field.LoadEdit
 import org.farmtally.field.LoadState
 import org.farmtally.field.LorryPlate
+import org.farmtally.field.Measured
+import org.farmtally.field.ReadingInput
 import org.farmtally.field.RecordRef
 import org.farmtally.field.Role
 import org.farmtally.field.StartDraft
