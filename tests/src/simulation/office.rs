@@ -252,6 +252,8 @@ pub(super) fn erases(world: &mut World, _who: usize) {
     });
     let farmers: Vec<FarmerId> = farmers.collect();
     let Some(farmer) = world.picks(&farmers) else { return };
+    // Nobody promises the farmer's words any more, whether or not the command succeeds.
+    world.facts.retain(|fact| !fact.what.is_erased_with(farmer));
     let result = world.server.handle().erase_farmer(world.server.organisation, farmer);
     let is_erased = world.observe_office(&format!("forgets farmer {}", short(farmer)), result).is_some();
     *world.erased.entry(farmer).or_default() |= is_erased;

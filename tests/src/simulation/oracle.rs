@@ -9,7 +9,7 @@ use std::path::Path;
 
 use automerge::{Automerge, ReadDoc};
 use farmtally_core::records::simple::SimpleState;
-use farmtally_core::records::{Act, Change, Delivery, Farmer, Kind, Load, Record, Stamp};
+use farmtally_core::records::{Act, Change, Delivery, Farmer, Kind, Load, Privacy, Record, Stamp};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::records;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
@@ -44,10 +44,10 @@ pub enum FactKind {
     Added { delivery: DeliveryId, what: Later, sign: ActMatcher },
     /// A step of a load was recorded.
     Stepped { load: LoadId, sign: ActMatcher },
-    /// A simple record was made.
-    Made { record: DocumentId, kind: Kind },
+    /// A simple record was made about a farmer, or a load or delivery of the farmer.
+    Made { record: DocumentId, kind: Kind, farmer: FarmerId },
     /// A simple record was withdrawn.
-    Withdrawn { record: DocumentId, kind: Kind },
+    Withdrawn { record: DocumentId, kind: Kind, farmer: FarmerId },
 }
 
 /// What is added to a recorded delivery without amending it.
@@ -169,9 +169,17 @@ impl fmt::Display for FactKind {
             Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
             Self::Added { delivery, what, .. } => write!(f, "adds a {what:?} to delivery {}", short(*delivery)),
             Self::Stepped { load, .. } => write!(f, "records a step of load {}", short(*load)),
-            Self::Made { record, kind } => write!(f, "records {kind} {}", short(*record)),
-            Self::Withdrawn { record, kind } => write!(f, "withdraws {kind} {}", short(*record)),
+            Self::Made { record, kind, .. } => write!(f, "records {kind} {}", short(*record)),
+            Self::Withdrawn { record, kind, .. } => write!(f, "withdraws {kind} {}", short(*record)),
         }
+    }
+}
+
+impl FactKind {
+    /// Whether an erasure of the farmer may erase the record.
+    pub fn is_erased_with(&self, forgotten: FarmerId) -> bool {
+        matches!(self, Self::Made { kind, farmer, .. } | Self::Withdrawn { kind, farmer, .. }
+            if kind.privacy == Privacy::Personal && *farmer == forgotten)
     }
 }
 

@@ -5,7 +5,7 @@ use farmtally_core::client::{FieldClient, SyncState};
 use farmtally_core::records::simple::{SimpleState, SimpleStep};
 use farmtally_core::records::{Kind, Simple};
 use farmtally_core::rules::ActionCode;
-use farmtally_core::units::{CentreCode, DocumentId};
+use farmtally_core::units::{CentreCode, DocumentId, FarmerId};
 use rand::RngExt;
 
 use super::action::{any_delivery, any_load_here};
@@ -60,21 +60,21 @@ pub(super) fn records_another(world: &mut World, who: usize) {
     let (subjects, centre) = (Subjects { delivery, load, farmer }, world.centre(who));
     let result = record(world.phones[who].client(), &subjects, &centre);
     if let CallOutcome::Done(record) = world.observe(who, &format!("records a {kind}"), result) {
-        world.expect_durable(who, FactKind::Made { record, kind }, |_| Ok(()));
+        world.expect_durable(who, FactKind::Made { record, kind, farmer }, |_| Ok(()));
     }
 }
 
 /// Withdraws a simple record that this phone shows as open.
 pub(super) fn withdraws(world: &mut World, who: usize) {
     let made = world.facts.iter().filter_map(|fact| match fact.what {
-        FactKind::Made { record, kind } => Some((record, kind)),
+        FactKind::Made { record, kind, farmer } => Some((record, kind, farmer)),
         _ => None,
     });
-    let mut made: Vec<(DocumentId, Kind)> = made.collect();
-    made.retain(|(record, kind)| {
+    let mut made: Vec<(DocumentId, Kind, FarmerId)> = made.collect();
+    made.retain(|(record, kind, _)| {
         calls().iter().any(|it| it.kind == *kind && (it.may_withdraw)(world.phones[who].client(), *record))
     });
-    let Some((record, kind)) = world.picks(&made) else { return };
+    let Some((record, kind, farmer)) = world.picks(&made) else { return };
     let calls = calls().into_iter().find(|it| it.kind == kind).expect("a simple kind");
-    world.expect_durable(who, FactKind::Withdrawn { record, kind }, |client| (calls.withdraw)(client, record));
+    world.expect_durable(who, FactKind::Withdrawn { record, kind, farmer }, |client| (calls.withdraw)(client, record));
 }
