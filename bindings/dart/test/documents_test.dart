@@ -34,6 +34,7 @@ void documentTests(Server server, String libraryFolder) {
       ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
       ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'changeLoad'},
       ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},
+      ...{'report', 'exportReport', 'importFarmers', 'importProgress'},
     };
     expect(calls.where((call) => !watched.contains(call) && !others.contains(call)).toList(), []);
     expect(watched.where((read) => !calls.contains(read)).toList(), ['syncProgress']);

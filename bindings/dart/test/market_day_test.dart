@@ -852,6 +852,33 @@ void marketDay(Server server, String library) {
     expect(await runApp('loops.dart', asha), '2 complete');
     expect((await asha.client.today(kolar)).drafts.single.totals.bags, 2);
   });
+
+  scenario('farmers are imported and reports are written', (market) async {
+    final asha = await market.hires('Asha', 'field_manager');
+    final file = File('${server.folder.path}/${market.organisation}.csv')
+      ..writeAsStringSync('name;mobile\nLakshmi Devi;98450 11111\n;98450 22222\nRamesh Gowda;9.845033333E+09\n');
+    final planned = await asha.client.importFarmers(file.path, const ImportInput(centre: kolar, isDryRun: true));
+    expect((await asha.client.farmers(const FarmerQuery(centre: kolar))).items, []);
+    final done = await asha.client.importFarmers(file.path, const ImportInput(centre: kolar));
+    expect(done, planned);
+    expect([for (final it in done.issues) (it.line, it.column, it.code)], [(3, 'name', 'name_missing')]);
+    final again = await asha.client.importFarmers(file.path, const ImportInput(centre: kolar));
+    expect((done.registered, again.registered, again.known), (2, 0, 2));
+    expect(await asha.client.importProgress(), null);
+    final lakshmi = (await asha.client.farmers(const FarmerQuery(centre: kolar, text: '11111'))).items.single;
+    final load = await asha.opens('KA07A1111');
+    await asha.weighs(await asha.client.farmer(lakshmi.farmerId), ['20'], load: load);
+    final listed = (await asha.client.loads(const LoadQuery(lorry: LorryPlate('KA07A1111')))).items.single;
+    expect((listed.row.loadId, listed.sum.grossG), (load.loadId, const Grams(20000)));
+    const totals = ReportQuery(report: 'by_farmer');
+    final report = await asha.client.report(totals);
+    final cells = Map.fromIterables(report.columns, report.rows.single);
+    expect(cells['farmer_name'], const Cell.text(text: 'Lakshmi Devi'));
+    expect(cells['gross_g'], const Cell.number(number: 20000));
+    expect(await asha.client.exportReport(totals, 'csv', file.path), 1);
+    final [names, line] = file.readAsLinesSync();
+    expect((names, line.split(',')[1]), (report.columns.join(','), 'Lakshmi Devi'));
+  });
 }
 
 /// A key store that never answers.

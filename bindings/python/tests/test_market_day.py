@@ -19,17 +19,20 @@ from farmtally_field import (
     Contact,
     DeliveryEdit,
     DeliveryQuery,
-    FarmerQuery,
     DraftEdit,
+    FarmerQuery,
     FieldClient,
     FieldError,
+    ImportInput,
     Lifecycle,
     LineKind,
     LoadEdit,
+    LoadQuery,
     LoadState,
     Measured,
     ReadingInput,
     RecordRef,
+    ReportQuery,
     Role,
     StartDraft,
     Sum,
@@ -897,6 +900,31 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await self.run_app(LOOPS, asha), ["2", "COMPLETE"])
         [draft] = (await asha.client.today("KOLAR")).drafts
         self.assertEqual(draft.totals.bags, 2)
+
+    async def test_farmers_are_imported_and_reports_are_written(self):
+        asha = await self.market.hires("Asha", "field_manager")
+        file = self.server.path / f"{self.market.organisation}.csv"
+        file.write_text("name;mobile\nLakshmi Devi;98450 11111\n;98450 22222\nRamesh Gowda;9.845033333E+09\n")
+        planned = await asha.client.import_farmers(str(file), ImportInput(centre="KOLAR", is_dry_run=True))
+        self.assertEqual((await asha.client.farmers(FarmerQuery(centre="KOLAR"))).items, [])
+        done = await asha.client.import_farmers(str(file), ImportInput(centre="KOLAR"))
+        self.assertEqual(done, planned)
+        self.assertEqual([(it.line, it.column, it.code) for it in done.issues], [(3, "name", "name_missing")])
+        again = await asha.client.import_farmers(str(file), ImportInput(centre="KOLAR"))
+        self.assertEqual((done.registered, again.registered, again.known), (2, 0, 2))
+        self.assertIsNone(await asha.client.import_progress())
+        [lakshmi] = (await asha.client.farmers(FarmerQuery(centre="KOLAR", text="11111"))).items
+        load = await asha.opens("KA07A1111")
+        await asha.weighs(await asha.client.farmer(lakshmi.farmer_id), "20", load=load)
+        [listed] = (await asha.client.loads(LoadQuery(lorry="KA07A1111"))).items
+        self.assertEqual((listed.row.load_id, listed.sum.gross_g), (load.load_id, 20_000))
+        report = await asha.client.report(ReportQuery(report="by_farmer"))
+        [row] = report.rows
+        cells = dict(zip(report.columns, row))
+        self.assertEqual((cells["farmer_name"].text, cells["gross_g"].number), ("Lakshmi Devi", 20_000))
+        self.assertEqual(await asha.client.export_report(ReportQuery(report="by_farmer"), "csv", str(file)), 1)
+        [names, line] = file.read_text().splitlines()
+        self.assertEqual((names.split(","), line.split(",")[1]), (report.columns, "Lakshmi Devi"))
 
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")

@@ -16,6 +16,18 @@ const VIRAMA: u8 = 9;
 /// U+200C and U+200D stay where the script joins letters with them, a variation selector after the character that it varies. Characters
 /// for which [`is_control`] is true stay: the caller refuses or replaces them.
 pub fn normalize(text: &str) -> String {
+    let mut stored = normalized_once(text);
+    // Marks that a removed character kept apart may change places, and what joined them joins nothing then.
+    loop {
+        let again = normalized_once(&stored);
+        if again == stored {
+            return stored;
+        }
+        stored = again;
+    }
+}
+
+fn normalized_once(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
@@ -117,6 +129,9 @@ mod tests {
             ("ಆ\u{200c}\u{3164}ಶಾ", "ಆ ಶಾ"),
             ("葛\u{e0100}城", "葛\u{e0100}城"),
             ("\u{fe0f}Asha", "Asha"),
+            // The virama comes before the accent, and the joiner after it joins nothing.
+            ("\u{301}\u{ccd}\u{200d}", "\u{ccd}\u{301}"),
+            ("\u{301}\u{200b}\u{ccd}\u{200d}", "\u{ccd}\u{301}"),
         ] {
             assert_eq!(normalize(typed), stored, "{typed:?}");
             assert_eq!(normalize(stored), stored, "{stored:?}");

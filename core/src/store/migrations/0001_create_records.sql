@@ -103,7 +103,7 @@ CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
 CREATE INDEX simple_records_in_conflict ON simple_records (record_id) WHERE conflicts > 0;
 
 CREATE INDEX farmers_by_scope ON farmers (scope, farmer_id);
-CREATE INDEX farmers_by_code ON farmers (code);
+CREATE INDEX farmers_by_code ON farmers (code, scope, farmer_id);
 
 -- Folded words of documents, and their prefixes of one to three characters (store::search).
 CREATE TABLE words (

@@ -1,7 +1,7 @@
 //! Rows of farmers, with their contact details.
 
+use super::Part;
 use super::find::with_digits_after;
-use super::{Part, column};
 use crate::records::farmer::ContactDetails;
 use crate::scope::Scope;
 use crate::store::sql::{self, Column, Reader, Row, Value, values};
@@ -107,9 +107,8 @@ fn all_farmers(
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn farmer_with_code(db: &mut dyn Reader, scope: &Scope, code: &str) -> Result<Option<FarmerRow>, Error> {
-    let scoped = column(db, "scope");
-    let statement = format!("SELECT farmer_id FROM farmers WHERE code = ?1 AND {scoped} = ?2 ORDER BY farmer_id");
-    let id = db.query_one(&statement, &values![with_digits_after(2, code), scope], |row| row.get(0))?;
+    let statement = "SELECT farmer_id FROM farmers WHERE code = ?1 AND scope = ?2 ORDER BY farmer_id";
+    let id = db.query_one(statement, &values![with_digits_after(2, code), scope], |row| row.get(0))?;
     id.map_or(Ok(None), |id| farmer_row(db, id))
 }
 

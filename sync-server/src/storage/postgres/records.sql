@@ -144,7 +144,7 @@ CREATE INDEX contacts_in_conflict ON contacts (organisation, contact_id) WHERE c
 CREATE INDEX simple_records_in_conflict ON simple_records (organisation, record_id) WHERE conflicts > 0;
 
 CREATE INDEX farmers_by_scope ON farmers (organisation, scope, farmer_id);
-CREATE INDEX farmers_by_code ON farmers (organisation, code);
+CREATE INDEX farmers_by_code ON farmers (organisation, code, scope, farmer_id);
 
 -- Folded words of documents, and their prefixes of one to three characters (store::search).
 CREATE TABLE words (

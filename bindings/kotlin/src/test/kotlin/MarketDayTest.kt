@@ -27,6 +27,7 @@ import org.farmtally.field.BagTypeRule
 import org.farmtally.field.Basis
 import org.farmtally.field.BusinessDate
 import org.farmtally.field.Calculation
+import org.farmtally.field.Cell
 import org.farmtally.field.CentreCode
 import org.farmtally.field.ChangeHash
 import org.farmtally.field.Check
@@ -37,23 +38,26 @@ import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryId
 import org.farmtally.field.DeliveryQuery
-import org.farmtally.field.FarmerQuery
 import org.farmtally.field.DraftEdit
 import org.farmtally.field.FarmerId
+import org.farmtally.field.FarmerQuery
 import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
 import org.farmtally.field.Grams
+import org.farmtally.field.ImportInput
 import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.LineKind
 import org.farmtally.field.LoadId
 import org.farmtally.field.LoadEdit
+import org.farmtally.field.LoadQuery
 import org.farmtally.field.LoadState
 import org.farmtally.field.LorryPlate
 import org.farmtally.field.Measured
 import org.farmtally.field.ReadingInput
 import org.farmtally.field.RecordRef
+import org.farmtally.field.ReportQuery
 import org.farmtally.field.Role
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
@@ -866,6 +870,34 @@ class MarketDayTest {
         asha.begins(asha.registers("Lakshmi Devi"), "20")
         assertEquals("2 COMPLETE", runsApp(Loops::class.java, asha))
         assertEquals(2u, asha.client.today(KOLAR).drafts.single().totals.bags)
+    }
+
+    @Test
+    fun `farmers are imported and reports are written`() = story {
+        val asha = market.hires("Asha", "field_manager")
+        val file = server.folder.resolve("${market.organisation}.csv")
+        file.writeText("name;mobile\nLakshmi Devi;98450 11111\n;98450 22222\nRamesh Gowda;9.845033333E+09\n")
+        val planned = asha.client.importFarmers(file.path, ImportInput(KOLAR, isDryRun = true))
+        assertTrue(asha.client.farmers(FarmerQuery(KOLAR)).items.isEmpty())
+        val done = asha.client.importFarmers(file.path, ImportInput(KOLAR))
+        assertEquals(planned, done)
+        val issues = done.issues.map { Triple(it.line, it.column, it.code) }
+        assertEquals(listOf(Triple(3uL, "name", "name_missing")), issues)
+        val again = asha.client.importFarmers(file.path, ImportInput(KOLAR))
+        assertEquals(listOf(2uL, 0uL, 2uL), listOf(done.registered, again.registered, again.known))
+        assertNull(asha.client.importProgress())
+        val lakshmi = asha.client.farmers(FarmerQuery(KOLAR, "11111")).items.single()
+        val load = asha.opens("KA07A1111")
+        asha.weighs(asha.client.farmer(lakshmi.farmerId), "20", load = load)
+        val listed = asha.client.loads(LoadQuery(lorry = LorryPlate("KA07A1111"))).items.single()
+        assertEquals(load.loadId to Grams(20_000), listed.row.loadId to listed.sum.grossG)
+        val totals = ReportQuery("by_farmer")
+        val report = asha.client.report(totals)
+        val cells = report.columns.zip(report.rows.single()).toMap()
+        assertEquals(Cell.Text("Lakshmi Devi") to Cell.Number(20_000), cells["farmer_name"] to cells["gross_g"])
+        assertEquals(1uL, asha.client.exportReport(totals, "csv", file.path))
+        val (names, line) = file.readLines()
+        assertEquals(report.columns to "Lakshmi Devi", names.split(",") to line.split(",")[1])
     }
 
     @Test
