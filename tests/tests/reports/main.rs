@@ -4,7 +4,7 @@ mod files;
 mod script;
 
 use farmtally_core::client::{Cell, ExportFormat, ReportCode, ReportQuery};
-use farmtally_core::limits::MAX_TOP;
+use farmtally_core::limits::{MAX_REPORT_ROWS, MAX_TOP};
 use farmtally_core::permission::Role;
 use farmtally_core::{Error, ErrorCode};
 use farmtally_tests::{Market, Person};
@@ -111,6 +111,26 @@ fn a_wrong_query_names_its_field_and_writes_no_file() {
     for path in [asha.folder.join("report.csv"), market.path_of("no folder").join("report.csv"), asha.folder.clone()] {
         let refused = asha.client.export_report_to(&ReportQuery::new(ReportCode::ByDay), ExportFormat::Csv, &path);
         assert!(matches!(refused, Err(Error::Invalid { field: "path", .. })), "{path:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_report_on_the_screen_has_at_most_10_000_rows_and_a_file_has_all() {
+    let mut market = Market::open(8);
+    let asha = market.hires("Asha", "dispatcher");
+    let query = ReportQuery::new(ReportCode::Farmers);
+    let db = rusqlite::Connection::open(asha.database()).expect("it opens");
+    for (count, fits) in [(MAX_REPORT_ROWS - 1, true), (MAX_REPORT_ROWS, true), (MAX_REPORT_ROWS + 1, false)] {
+        let insert = "INSERT INTO farmers (farmer_id, scope, code, conflicts)
+             WITH RECURSIVE numbers (n) AS (SELECT (SELECT count(*) FROM farmers) UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?1)
+             SELECT CAST(printf('%016d', n) AS BLOB), 'c/KOLAR', 'T-KOLAR-10-' || n, 0 FROM numbers";
+        db.execute(insert, [count]).expect("rows without documents");
+        match asha.client.report(&query) {
+            Ok(report) => assert!(fits && report.rows.len() == count, "{count}"),
+            Err(error) => assert!(!fits && matches!(error, Error::TooLarge { field: "rows", .. }), "{count}: {error}"),
+        }
+        let rows = asha.client.export_report(&query, ExportFormat::Csv, &mut std::io::sink()).expect("written");
+        assert_eq!(rows, count as u64);
     }
 }
 

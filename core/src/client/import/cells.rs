@@ -181,7 +181,18 @@ fn integer_of(cell: &str) -> Option<Result<String, ImportCode>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_or_refused(cells in prop::collection::vec("\\PC{0,20}|[0-9eE+.,]{0,24}", 0..6)) {
+            let columns = Columns::find(["name", "village", "phone"].into_iter()).expect("columns");
+            let details = columns.read(&csv::StringRecord::from(cells), "IN");
+            prop_assert!(details.is_err() || details.is_ok_and(|it| !it.name.is_empty()));
+        }
+    }
 
     #[test]
     fn a_telephone_number_is_read_however_a_spreadsheet_wrote_it() {

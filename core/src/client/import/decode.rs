@@ -26,7 +26,7 @@ pub(super) fn decoded(bytes: &[u8]) -> Cow<'_, str> {
 pub(super) fn named_separator(text: &str) -> (Option<u8>, &str) {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     match first.trim_end_matches('\r').strip_prefix("sep=").map(str::as_bytes) {
-        Some(&[separator]) => (Some(separator), rest),
+        Some(&[separator]) if b",;\t|".contains(&separator) => (Some(separator), rest),
         _ => (None, text),
     }
 }
@@ -48,7 +48,19 @@ pub(super) fn separator(text: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let text = decoded(&bytes);
+            let (named, rest) = named_separator(&text);
+            prop_assert!(rest.len() <= text.len() && named.is_none_or(|it| it < 0x80));
+            prop_assert!([b',', b';', b'\t'].contains(&separator(rest)));
+        }
+    }
 
     fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
         format!("\u{feff}{text}").encode_utf16().flat_map(to_bytes).collect()
@@ -85,5 +97,6 @@ mod tests {
         assert_eq!(named_separator("sep=;\r\nname;phone"), (Some(b';'), "name;phone"));
         assert_eq!(named_separator("name;phone\r\n"), (None, "name;phone\r\n"));
         assert_eq!(named_separator("sep=;;\nx"), (None, "sep=;;\nx"));
+        assert_eq!(named_separator("sep=\"\nx"), (None, "sep=\"\nx"), "no separator of cells");
     }
 }
