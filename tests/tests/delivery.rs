@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, InboxKind, Lifecycle, ReadingInput};
+use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, FarmerInput, InboxKind, Lifecycle, ReadingInput};
 use farmtally_core::limits::{MAX_BAG_COUNT, MAX_LOTS, MAX_READINGS, SIGNATURE_SIZE};
 use farmtally_core::permission::Role;
 use farmtally_core::records::delivery::PrintMedium;
+use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::{BagCount, BagSource, Mark, Measured, Point, Stroke};
 use farmtally_core::rules::{ActionCode, Check};
 use farmtally_core::units::{BagType, Grams, Percent};
@@ -345,4 +346,63 @@ fn bad_input_of_a_delivery_is_refused_with_its_field_and_changes_nothing() {
     let weight = Grams(1_000).try_into().expect("a weight");
     let more = DeliveryEdit::AddLot { gross: weight, vehicle: None, source: None, grade: None, scale: None };
     assert_eq!(invalid_field(asha.client.amend_delivery(draft.basis, &reason("forgotten"), &[more])), "lots");
+}
+
+#[test]
+fn a_load_near_its_limit_is_asked_about_and_one_above_it_needs_a_reason() {
+    let mut market = Market::open(809);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
+    // The lorry's payload is 9 t.
+    for (grams, checks) in [
+        (8_550_000, vec![]),
+        (8_550_001, vec![Check::NearCapacity]),
+        (9_450_000, vec![Check::NearCapacity]),
+        (9_450_001, vec![Check::OverCapacity]),
+    ] {
+        let load = asha.opens("KA07A1111");
+        let draft = asha.starts(Some(farmer), Some(load.load_id));
+        let edits = [lot(grams, None), counted(100), DraftEdit::SetSecondHeap(true)];
+        let mut draft = asha.client.edit_draft(draft.basis, &edits).expect("weighed");
+        if checks.contains(&Check::OverCapacity) {
+            let refused = asha.client.record_delivery(draft.basis, &Check::ALL);
+            assert_eq!(invalid_field(refused), "overload_reason");
+            let why = DraftEdit::SetOverloadReason(Some(reason("last_lorry_of_the_day")));
+            draft = asha.client.edit_draft(draft.basis, &[why]).expect("a reason");
+        }
+        let recorded = match asha.client.record_delivery(draft.basis, &[]) {
+            Ok(recorded) => {
+                assert_eq!(checks, [], "{grams} g");
+                recorded
+            }
+            Err(Error::Confirm { checks: asked }) => {
+                assert_eq!(asked, checks, "{grams} g");
+                asha.client.record_delivery(draft.basis, &asked).expect("recorded")
+            }
+            Err(error) => panic!("{grams} g: {error}"),
+        };
+        let seen = seen_by(&ravi, &recorded, &asha);
+        let expected = checks.contains(&Check::OverCapacity).then(|| reason("last_lorry_of_the_day"));
+        assert_eq!(seen.overload_reason, expected);
+    }
+}
+
+#[test]
+fn a_farmer_delivers_at_any_centre_that_is_granted_to_the_clerk() {
+    let mut market = Market::open(810);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "field_manager"));
+    let code = asha.client.session().expect("a session").device_code;
+    let centres = ["KOLAR", "MALUR"].map(|centre| centre.parse().expect("a code"));
+    market.server.grant(market.organisation, code, "Asha", Role::FieldManager, &centres).expect("granted");
+    asha.syncs_wholly();
+    let details = ContactDetails { name: "Meena".into(), ..ContactDetails::default() };
+    let input = FarmerInput { centre: centres[1].clone(), details };
+    let farmer = asha.client.register_farmer(&input, &[]).expect("registered").farmer_id;
+    let delivery = asha.weighs(farmer, None, &[20_000]);
+    assert_eq!((delivery.centre.as_str(), delivery.farmer_id), ("KOLAR", Some(farmer)));
+    let seen = seen_by(&ravi, &delivery, &asha);
+    assert_eq!(seen.farmer_id, Some(farmer), "though Ravi's phone does not know who it is");
+    let draft = ravi.starts(None, None);
+    let refused = ravi.client.edit_draft(draft.basis, &[DraftEdit::SetFarmer(farmer)]);
+    assert_eq!(invalid_field(refused), "farmer_id");
 }

@@ -97,7 +97,7 @@ fn a_manifest_names_at_most_1000_deliveries() {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     let load = asha.opens("KA07A1111").load_id;
     for _ in 0..=MAX_MANIFEST {
-        asha.weighs(farmer, Some(load), &[20_000]);
+        asha.weighs(farmer, Some(load), &[9_000]);
     }
     let error = asha.closes(load).expect_err("one too many");
     assert_eq!(error.code(), ErrorCode::TooLarge);

@@ -20,7 +20,7 @@ pub struct StartDraft {
     pub centre: CentreCode,
     /// Commodity that is delivered
     pub commodity: CommodityCode,
-    /// Farmer of the same centre who is on this phone; null if not known yet
+    /// Farmer of a granted centre who is on this phone; null if not known yet
     #[uniffi(default = None)]
     pub farmer_id: Option<FarmerId>,
     /// Load of the same centre and season that is on this phone; null for none
@@ -71,7 +71,7 @@ pub enum ReadingInput {
 pub enum DraftEdit {
     /// Sets the farmer
     SetFarmer(
-        /// Id of a farmer of the same centre who is on this phone
+        /// Id of a farmer of a granted centre who is on this phone
         #[uniffi(name = "farmer_id")]
         FarmerId,
     ),
@@ -164,6 +164,12 @@ pub enum DraftEdit {
         /// Whether it is a second heap
         #[uniffi(name = "is_second_heap")]
         bool,
+    ),
+    /// Sets the reason for which it is put on a load above its limit
+    SetOverloadReason(
+        /// The reason; null removes it
+        #[uniffi(name = "reason")]
+        Option<Reason>,
     ),
     /// Sets where the phone is
     SetLocation(

@@ -1,15 +1,17 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
-use super::delivery::{require_few_readings, require_grade, require_readable, stored_mark, too_many};
+use super::delivery::{checked, require_few_readings, require_grade, require_readable, stored_mark, too_many};
 use super::{
-    Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_record, require_visible,
+    Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_farmer, require_record,
+    require_visible,
 };
 use crate::Error;
 use crate::decisions::RuleSet;
 use crate::limits::{MAX_BAGS, MAX_LOTS};
 use crate::permission::Capability;
+use crate::records::delivery::Reason;
 use crate::records::draft::Draft;
-use crate::records::{Bag, BagCount, BagSource, Delivery, Farmer, Kind, Load, Lot, Mark, Reading, check_bag_counts};
+use crate::records::{Bag, BagCount, BagSource, Delivery, Kind, Load, Lot, Mark, Reading, check_bag_counts};
 use crate::rules::{ActionCode, check_draft};
 use crate::scope::Scope;
 use crate::store::{drafts, installation, rows, seam};
@@ -25,7 +27,7 @@ pub struct StartDraft {
     pub centre: CentreCode,
     /// Commodity that is delivered.
     pub commodity: CommodityCode,
-    /// Farmer, if known.
+    /// Farmer of any granted centre, if known.
     pub farmer_id: Option<FarmerId>,
     /// Load of this centre and season, if any.
     pub load_id: Option<LoadId>,
@@ -90,6 +92,8 @@ pub enum DraftEdit {
     SetMark(Option<Mark>),
     /// Sets whether the farmer brought a second heap, which is not another record of the first one.
     SetSecondHeap(bool),
+    /// Sets the reason for which it is put on a load above its limit; `None` removes it.
+    SetOverloadReason(Option<Reason>),
     /// Sets the location, which replaces an earlier one.
     SetLocation(Location),
 }
@@ -139,7 +143,7 @@ impl FieldClient {
         };
         let id = self.new_id();
         self.write(&[Topic::Deliveries], |db| {
-            draft.require_known(db)?;
+            draft.require_known(db, &author)?;
             draft.require_first_replacement(db)?;
             Ok::<_, Error>(drafts::save(db, id, 1, &draft)?)
         })?;
@@ -158,7 +162,7 @@ impl FieldClient {
             for edit in edits {
                 draft.apply(&author, edit, now)?;
             }
-            draft.require_known(db)
+            draft.require_known(db, &author)
         })
     }
 
@@ -231,10 +235,10 @@ impl FieldClient {
 }
 
 impl Draft {
-    /// Requires farmer, load and replaced delivery on this phone, at this centre, the last one voided. One that the office rejected passes.
-    fn require_known(&self, db: &rusqlite::Connection) -> Result<(), Error> {
+    /// Requires farmer, load and replaced delivery on this phone: the farmer at a granted centre, the others at this one, the last one voided. One that the office rejected passes.
+    fn require_known(&self, db: &rusqlite::Connection, author: &Author) -> Result<(), Error> {
         if let Some(farmer) = self.farmer_id {
-            require_record(db, Kind::of::<Farmer>(), farmer.into(), "farmer_id", &Scope::Centre(self.centre.clone()))?;
+            require_farmer(db, author, farmer)?;
         }
         let season = Scope::Season(self.centre.clone(), self.season.clone());
         if let Some(load) = self.load_id {
@@ -332,6 +336,9 @@ impl Draft {
                 self.readings.remove(index);
             }
             DraftEdit::SetMark(mark) => self.mark = mark.as_ref().map(stored_mark).transpose()?,
+            DraftEdit::SetOverloadReason(reason) => {
+                self.overload_reason = reason.as_ref().map(checked).transpose()?;
+            }
             DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
             DraftEdit::SetLocation(location) => {
                 location.check().map_err(|error| Error::invalid("location", error))?;

@@ -9,7 +9,7 @@ use super::delivery::checked;
 use super::{Author, Basis, FieldClient, require_current, require_visible};
 use crate::Error;
 use crate::codec::decode;
-use crate::decisions::{Lorry, ReviewCode};
+use crate::decisions::{CapacityLimits, Lorry, ReviewCode};
 use crate::limits::{MAX_MANIFEST, MAX_ODOMETER_KM};
 use crate::permission::Capability;
 use crate::records::delivery::Reason;
@@ -421,12 +421,14 @@ pub(super) fn hash_of(manifest: &[ManifestLine]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest)))
 }
 
-/// Returns the checks of a load to which a delivery of gross weight `more` is added; none if the load is not on this phone.
+/// Returns the checks of a load to which a delivery of gross weight `more` is added; none if the load is not on this phone. The last one of
+/// [`Check::NearCapacity`] and [`Check::OverCapacity`] that holds is returned.
 pub(super) fn check_load(
     db: &rusqlite::Connection,
     reference: &Reference,
     load_id: LoadId,
     more: Grams,
+    limits: CapacityLimits,
 ) -> Result<Vec<Check>, Error> {
     let Some((state, lorry, gross)) = rows::load_capacity(&mut seam(db), load_id)? else { return Ok(Vec::new()) };
     let mut checks = Vec::new();
@@ -437,8 +439,12 @@ pub(super) fn check_load(
         LoadState::Cancelled => checks.push(Check::LoadCancelled),
     }
     let payload = reference.latest::<Lorry>(lorry.as_str()).map_or(Grams::ZERO, |lorry| lorry.payload);
-    if payload > Grams::ZERO && gross + more > payload {
+    let loaded = i128::from((gross + more).0) * 10_000;
+    let is_above = |hundredths: u32| payload > Grams::ZERO && loaded > i128::from(payload.0) * i128::from(hundredths);
+    if is_above(limits.stop_hundredths) {
         checks.push(Check::OverCapacity);
+    } else if is_above(limits.warning_hundredths) {
+        checks.push(Check::NearCapacity);
     }
     Ok(checks)
 }

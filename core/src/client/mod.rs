@@ -36,7 +36,7 @@ use crate::decisions::{Grant, Order, Season};
 use crate::environment::{Clock, Environment};
 use crate::permission::{Capability, Role, Target};
 use crate::protocol::qr::QrCollector;
-use crate::records::{Actor, Kind, RecordKind, Stamp};
+use crate::records::{Actor, Farmer, Kind, RecordKind, Stamp};
 use crate::scope::Scope;
 use crate::store::decisions::{DeviceAccess, Reference};
 use crate::store::file;
@@ -47,7 +47,8 @@ use crate::store::{KeyStore, PHONE, Store, StoreKey};
 use crate::sync::piece_size::PieceSize;
 use crate::sync::retry_schedule::RetrySchedule;
 use crate::units::{
-    CentreCode, DeviceCode, DeviceId, DocumentId, GrantId, HybridTime, OrganisationId, SeasonCode, Timestamp, UserId,
+    CentreCode, DeviceCode, DeviceId, DocumentId, FarmerId, GrantId, HybridTime, OrganisationId, SeasonCode, Timestamp,
+    UserId,
 };
 
 pub use crate::store::carried::Carried;
@@ -484,6 +485,14 @@ fn not_found(what: &'static str) -> Error {
 
 fn require_current(basis: Basis, document: impl Into<DocumentId>, version: [u8; 8]) -> Result<(), Error> {
     if basis == (Basis { document_id: document.into(), version }) { Ok(()) } else { Err(Error::Stale) }
+}
+
+/// Requires that a farmer of a granted centre is on this phone; otherwise [`Error::Invalid`]. They may deliver at any centre.
+fn require_farmer(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) -> Result<(), Error> {
+    match crate::store::records::find(&mut seam(db), farmer_id.into())? {
+        Some(stored) if stored.kind == Kind::of::<Farmer>() && is_within(&author.grant, &stored.scope) => Ok(()),
+        _ => Err(Error::invalid("farmer_id", "no such farmer of a granted centre is on this phone")),
+    }
 }
 
 /// Requires that a document of this kind is on this phone, in this scope; otherwise [`Error::Invalid`] of `field`.

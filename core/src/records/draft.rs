@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot};
+use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot, Reason};
 use super::{Bag, BagCount, Change, Lot, Reading, StoredMark};
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, Location, SeasonCode,
@@ -70,6 +70,9 @@ pub struct Draft {
     /// Users from whom the draft was taken over, in the order in which they began.
     #[n(18)]
     pub earlier_users: Vec<UserId>,
+    /// Why it is put on a load above its limit.
+    #[n(19)]
+    pub overload_reason: Option<Reason>,
 }
 
 impl Draft {
@@ -101,6 +104,7 @@ impl Draft {
             mark: None,
             is_second_heap: false,
             earlier_users: Vec::new(),
+            overload_reason: None,
         }
     }
 
@@ -127,6 +131,7 @@ impl Draft {
             lots: delivery.counted_lots().cloned().collect(),
             bag_counts: delivery.bag_counts.clone(),
             is_second_heap: delivery.is_second_heap,
+            overload_reason: delivery.overload_reason.clone(),
             earlier_users: earlier.filter(|user| *user != user_id).collect(),
             ..Self::new(user_id, centre, season, delivery.commodity.clone(), delivery.business_date)
         }
@@ -161,6 +166,7 @@ impl Draft {
             mark: snapshot.mark,
             is_second_heap: snapshot.is_second_heap,
             earlier_users: snapshot.earlier_users,
+            overload_reason: snapshot.overload_reason,
         })
     }
 }

@@ -43,7 +43,10 @@ named! {
         LoadNotSealed = "load_not_sealed",
         /// The load did not depart, as far as this phone knows.
         LoadNotDeparted = "load_not_departed",
-        /// With this delivery, the load exceeds the lorry's payload, as far as this phone knows.
+        /// With this delivery, the load exceeds the rule set's warning limit, as far as this phone knows: 95 % of the lorry's payload by default.
+        NearCapacity = "near_capacity",
+        /// With this delivery, the load exceeds the rule set's highest limit, as far as this phone knows: 105 % of the lorry's payload by
+        /// default. It is recorded on the load only with a reason.
         OverCapacity = "over_capacity",
     }
 }

@@ -2,7 +2,7 @@ use farmtally_core::client::{
     BagView, Basis, DeliveryItem, DeliveryPage, DeliveryView, Lifecycle, LotView, ReadingView, SyncState,
 };
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::delivery::{Print, PrintMedium, Signature};
+use farmtally_core::records::delivery::{Print, PrintMedium, Reason, Signature};
 use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, Point, Stamp, Stroke};
 use farmtally_core::rules::{ActionCode, GradeWeight, Totals};
 use farmtally_core::scope::Scope;
@@ -279,6 +279,8 @@ pub struct DeliveryView {
     pub location: Option<Location>,
     /// Whether the farmer brought a second heap, so that it is not another record of the first one
     pub is_second_heap: bool,
+    /// Why it is put on a load above its limit; null if it is not
+    pub overload_reason: Option<Reason>,
     /// Whether it has a signature or thumb mark, also as a draft
     pub is_signed: bool,
     /// Signatures and thumb marks under a recorded delivery, oldest first

@@ -4,12 +4,12 @@ use super::view::{Surroundings, load_state};
 use super::{delivery_of, require_visible};
 use crate::Error;
 use crate::client::action::Action;
-use crate::client::{Author, Basis, DeliveryView, FieldClient, require_current, require_record};
+use crate::client::{Author, Basis, DeliveryView, FieldClient, require_current, require_farmer, require_record};
 use crate::limits::{MAX_BAGS, MAX_LOTS, MAX_READINGS};
 use crate::records::delivery::{self, Amendment, Reason};
 use crate::records::draft::Draft;
 use crate::records::{
-    Bag, BagCount, BagSource, Delivery, Farmer, Kind, Load, Lot, Measured, Put, Reading, Stamp, check_bag_counts,
+    Bag, BagCount, BagSource, Delivery, Kind, Load, Lot, Measured, Put, Reading, Stamp, check_bag_counts,
 };
 use crate::rules::{ActionCode, Check, DeliveryAtHand, check_text};
 use crate::scope::Scope;
@@ -163,7 +163,7 @@ impl FieldClient {
         })
     }
 
-    /// Records a delivery again for another farmer of its centre, with what counts of the first one, and voids that one: both or neither.
+    /// Records a delivery again for another farmer, with what counts of the first one, and voids that one: both or neither.
     /// Returns the new delivery, which replaces the other, under a new receipt number.
     ///
     /// # Errors
@@ -181,8 +181,7 @@ impl FieldClient {
             if delivery.farmer_id == farmer_id {
                 return Err(Error::invalid("farmer_id", "the delivery is this farmer's already"));
             }
-            let home = Scope::Centre(delivery.centre.clone());
-            require_record(action.db, Kind::of::<Farmer>(), farmer_id.into(), "farmer_id", &home)?;
+            require_farmer(action.db, action.author, farmer_id)?;
             let puts = delivery::void(delivery, action.stamp, reason);
             action.edit(Kind::of::<Delivery>(), delivery.delivery_id.into(), &stored.scope, Some(stored), puts)?;
             let draft = Draft { farmer_id: Some(farmer_id), ..Draft::again(delivery, action.stamp.user_id) };

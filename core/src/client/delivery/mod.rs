@@ -35,7 +35,7 @@ impl FieldClient {
     ///
     /// # Errors
     /// [`Error::Confirm`] with the checks that are not in `accept` yet: ask the person, add them, and repeat the call. [`Error::Invalid`]
-    /// without farmer, weight, rules, or number of bags in lots if the rules need it; [`Error::Stale`], [`Error::NotFound`],
+    /// without farmer, weight, rules, number of bags in lots if the rules need it, or reason for an overloaded lorry; [`Error::Stale`], [`Error::NotFound`],
     /// [`Error::Refused`], [`Error::Unauthorized`].
     pub fn record_delivery(&self, basis: Basis, accept: &[Check]) -> Result<DeliveryView, Error> {
         let author = self.author()?;
@@ -104,7 +104,12 @@ impl FieldClient {
             checks.push(Check::ClockInDoubt);
         }
         if let Some(load) = draft.load_id {
-            checks.extend(check_load(action.db, &action.author.reference, load, draft.gross())?);
+            let of_load = check_load(action.db, &action.author.reference, load, draft.gross(), rules.capacity)?;
+            if of_load.contains(&Check::OverCapacity) && draft.overload_reason.is_none() {
+                let reason = "the load is above its limit: give a reason, or take the delivery off the load";
+                return Err(Error::invalid("overload_reason", reason));
+            }
+            checks.extend(of_load);
         }
         if may_be_recorded_already(action, draft, rules.windows)? {
             checks.push(Check::PossibleDuplicate);

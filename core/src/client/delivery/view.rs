@@ -2,7 +2,7 @@
 
 use crate::client::{Author, Basis, FieldClient};
 use crate::decisions::ReviewCode;
-use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print, Signature};
+use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print, Reason, Signature};
 use crate::records::draft::Draft;
 use crate::records::load::LoadState;
 use crate::records::{Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Stamp};
@@ -165,6 +165,8 @@ pub struct DeliveryView {
     pub location: Option<Location>,
     /// Whether the farmer brought a second heap, so that it is not another record of the first one.
     pub is_second_heap: bool,
+    /// Why it is put on a load above its limit, if it is.
+    pub overload_reason: Option<Reason>,
     /// Whether a draft has a signature or thumb mark; those of a recorded delivery are in `signatures`.
     pub is_signed: bool,
     /// Signatures and thumb marks under a recorded delivery, oldest first.
@@ -280,6 +282,7 @@ impl FieldClient {
             readings: delivery.readings.into_iter().map(read).collect::<Result<_, Error>>()?,
             location: delivery.location,
             is_second_heap: delivery.is_second_heap,
+            overload_reason: delivery.overload_reason,
             is_signed: !delivery.signatures.is_empty(),
             signatures: delivery.signatures,
             prints: delivery.prints,
@@ -329,6 +332,7 @@ impl FieldClient {
             readings: readings.collect::<Result<_, Error>>()?,
             location: draft.location,
             is_second_heap: draft.is_second_heap,
+            overload_reason: draft.overload_reason.clone(),
             is_signed: draft.mark.is_some(),
             signatures: Vec::new(),
             prints: Vec::new(),

@@ -117,6 +117,8 @@ pub struct Delivery {
     pub replaces: Option<DeliveryId>,
     /// Whether the farmer brought a second heap, so that it is not another record of the first one.
     pub is_second_heap: bool,
+    /// Why it was put on a load above its limit, if it was.
+    pub overload_reason: Option<Reason>,
     /// All bags ever added, including voided ones, sorted by number.
     pub bags: Vec<DeliveryBag>,
     /// All lots and vehicles ever added, including voided ones, sorted by number.

@@ -62,6 +62,7 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         location: snapshot.location,
         replaces: snapshot.replaces,
         is_second_heap: snapshot.is_second_heap,
+        overload_reason: snapshot.overload_reason,
         bags,
         lots,
         bag_counts,

@@ -6,6 +6,7 @@ use super::super::draft::Draft;
 use super::super::shape::SNAPSHOT;
 use super::super::signature::StoredMark;
 use super::super::{Bag, BagCount, Change, Error, Lot, Reading, Stamp, bags, decode};
+use super::values::Reason;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, HybridTime, LoadId, Location,
     SeasonCode, UserId,
@@ -47,6 +48,9 @@ pub(crate) struct DeliverySnapshot {
     /// Users who weighed before the one who recorded, in the order in which they began.
     #[cbor(n(14), skip_if = "Vec::is_empty")]
     pub(crate) earlier_users: Vec<UserId>,
+    /// Why it was put on a load above its limit.
+    #[n(15)]
+    pub(crate) overload_reason: Option<Reason>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the derived encoder calls")]
@@ -108,6 +112,7 @@ impl DeliverySnapshot {
             mark: draft.mark,
             is_second_heap: draft.is_second_heap,
             earlier_users: draft.earlier_users,
+            overload_reason: draft.overload_reason,
         }
     }
 
