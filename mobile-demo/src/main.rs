@@ -5,6 +5,7 @@
 //! Read next: `story.rs` (who does what), then `phone.rs` (the calls of `FieldClient` behind it) and `office.rs` (the server).
 
 mod arrivals;
+mod desk;
 mod market;
 mod office;
 mod phone;

@@ -15,6 +15,8 @@ use crate::plan::PAYLOAD_G;
 /// Minutes that India is ahead of UTC.
 pub(crate) const INDIA_MINUTES: i16 = 330;
 const CRATE_TARE_G: i64 = 1_500;
+/// Moisture of a tomato up to which nothing is deducted; made up.
+const TARGET_HUNDREDTHS: i64 = 9_400;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Market {
@@ -47,7 +49,8 @@ impl Market {
             "lorries": plates.iter().map(lorry).collect::<Vec<_>>(),
             "rule_sets": [{
                 "number": 1, "commodity": commodity, "valid_from": first_day,
-                "bag_types": [{ "number": 0, "name": "crate", "tare_g": CRATE_TARE_G }]
+                "bag_types": [{ "number": 0, "name": "crate", "tare_g": CRATE_TARE_G }],
+                "moisture": { "target_hundredths": TARGET_HUNDREDTHS, "method": "water_shrink" }
             }],
         });
         Ok(ReferenceFile::parse(&reference.to_string())?)

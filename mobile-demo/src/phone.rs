@@ -152,6 +152,6 @@ impl Phone {
     }
 }
 
-fn reason(code: &str) -> Reason {
+pub(crate) fn reason(code: &str) -> Reason {
     Reason { code: code.to_owned(), text: String::new() }
 }

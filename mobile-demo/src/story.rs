@@ -16,6 +16,7 @@ use farmtally_core::rules::Check;
 use farmtally_core::units::{BagWeight, DeliveryId, FarmerId, Grams, LoadId};
 use indicatif::{HumanCount, ProgressBar};
 
+use crate::desk;
 use crate::market::{DayClock, Farmer, Market};
 use crate::office::Office;
 use crate::phone::Phone;
@@ -41,6 +42,8 @@ pub(crate) struct Story<'a> {
     farmers: BTreeMap<usize, FarmerId>,
     /// Loads by the person who weighs for them, and their number in the plan; each person opens a load 1 of their own.
     loads: BTreeMap<(Person, usize), LoadId>,
+    /// First delivery of the first load, which both phones know when they part.
+    first: Option<DeliveryId>,
     bar: ProgressBar,
 }
 
@@ -58,7 +61,7 @@ impl<'a> Story<'a> {
         };
         let (asha, ravi) = (enrol("Asha", Role::FieldManager)?, enrol("Ravi", Role::Dispatcher)?);
         let bar = ProgressBar::new((plan.first.len() + 1 + plan.rest.len()) as u64);
-        Ok(Self { plan, clock, asha, ravi, farmers: BTreeMap::new(), loads: BTreeMap::new(), bar })
+        Ok(Self { plan, clock, asha, ravi, farmers: BTreeMap::new(), loads: BTreeMap::new(), first: None, bar })
     }
 
     /// Plays all acts. Returns the phones of Asha and Ravi.
@@ -74,6 +77,8 @@ impl<'a> Story<'a> {
         story.heading("5  Network again");
         story.clock.advance(Duration::from_secs(30 * 60));
         story.sync_all()?;
+        story.heading("6  At the desk");
+        story.at_the_desk()?;
         story.bar.finish_and_clear();
         Ok([story.asha, story.ravi])
     }
@@ -110,7 +115,7 @@ impl<'a> Story<'a> {
         let made_up = self.asha.record(&self.asha.add(kept, &weights(&CRATES_AFTER_G)?)?)?;
         let gross = grouped(made_up.totals.gross_g.0);
         self.print(format_args!("Asha records it, {gross} g. It is made up, beyond the published total; remember it."));
-        self.weigh_all(&self.plan.first)?;
+        self.first = self.weigh_all(&self.plan.first)?;
         Ok((self, made_up.delivery_id))
     }
 
@@ -124,7 +129,7 @@ impl<'a> Story<'a> {
             closing.sum.deliveries,
             grouped(closing.sum.gross_g.0)
         ));
-        let late = self.weigh(&self.plan.late, load)?;
+        let (_, late) = self.weigh(&self.plan.late, load)?;
         self.print(format_args!("Ravi still puts one more delivery on it, {late}: his phone cannot know."));
 
         self.clock.advance(Duration::from_secs(60));
@@ -134,6 +139,12 @@ impl<'a> Story<'a> {
         self.ravi.void(made_up)?;
         self.print(format_args!("Ravi voids {receipt}: the farmer took it back."));
 
+        if let Some(first) = self.first {
+            desk::declare(&self.asha, first, 40)?;
+            desk::declare(&self.ravi, first, 41)?;
+            self.print("Asha notes that the first farmer declared 40 crates, Ravi that it was 41.");
+        }
+
         for person in [Person::Asha, Person::Ravi] {
             let opened = self.phone(person).open_load(1)?;
             self.loads.insert((person, 1), opened.load_id);
@@ -142,24 +153,44 @@ impl<'a> Story<'a> {
                 "{person:?} opens load {number} on lorry {lorry}, without knowing of the other's."
             ));
         }
-        self.weigh_all(&self.plan.rest)
+        self.weigh_all(&self.plan.rest)?;
+        Ok(())
     }
 
-    fn weigh_all(&mut self, lots: &[Lot]) -> anyhow::Result<()> {
+    /// What follows the weighing: a conflict is resolved, moisture read, a lorry weighed, and papers printed.
+    fn at_the_desk(&self) -> anyhow::Result<()> {
+        let Some(first) = self.first else { return Ok(()) };
+        let load = *self.loads.get(&(Person::Asha, 0)).context("no first load")?;
+        let values = desk::settle_declared(&self.ravi)?.join(" or ");
+        self.print(format_args!("Ravi settles how many crates were declared: {values}; the first one stays."));
+        let net = desk::from_to(desk::read_moisture(&self.ravi, first)?);
+        self.print(format_args!("Ravi reads a moisture of 94.50 % (the target is 94): net {net}."));
+        let net = grouped(desk::weigh_load(&self.ravi, load)?.0);
+        self.print(format_args!("The weighbridge's ticket of the first load: {net} g net."));
+        self.sync_all()?;
+        self.print("Asha prints the first receipt and the manifest of the first load.");
+        desk::print(&self.asha, first, load)?;
+        self.sync_all()
+    }
+
+    /// Weighs deliveries, and returns the first one.
+    fn weigh_all(&mut self, lots: &[Lot]) -> anyhow::Result<Option<DeliveryId>> {
+        let mut first = None;
         for lot in lots {
             let load = match self.loads.get(&(lot.weigher, lot.load)) {
                 Some(load) => *load,
                 None => self.open_and_join(lot.load, lot.weigher)?,
             };
-            self.weigh(lot, load)?;
+            let (delivery, _) = self.weigh(lot, load)?;
+            first.get_or_insert(delivery);
         }
         let by_asha = lots.iter().filter(|lot| lot.weigher == Person::Asha).count();
         self.print(format_args!("Asha weighs {by_asha} deliveries, Ravi {}.", lots.len() - by_asha));
-        Ok(())
+        Ok(first)
     }
 
-    /// Weighs a delivery for `load`, whatever load the plan says, and records it. Returns the receipt number.
-    fn weigh(&mut self, lot: &Lot, load: LoadId) -> anyhow::Result<String> {
+    /// Weighs a delivery for `load`, whatever load the plan says, and records it. Returns it, and its receipt number.
+    fn weigh(&mut self, lot: &Lot, load: LoadId) -> anyhow::Result<(DeliveryId, String)> {
         let mut farmer = self.farmer(lot.farmer, lot.weigher)?;
         if lot.is_twin {
             farmer = self.register_again(lot.farmer, lot.weigher)?;
@@ -167,7 +198,7 @@ impl<'a> Story<'a> {
         let phone = self.phone(lot.weigher);
         let recorded = phone.record(&phone.add(phone.start(farmer, load)?, &lot.crates)?)?;
         self.bar.inc(1);
-        Ok(recorded.receipt_number.context("no receipt")?.to_string())
+        Ok((recorded.delivery_id, recorded.receipt_number.context("no receipt")?.to_string()))
     }
 
     /// Opens a load of the plan on the phone of `person`; the other person joins it by the code on that phone.

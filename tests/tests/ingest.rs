@@ -102,7 +102,7 @@ fn a_delivery_of_twenty_bags_is_small_on_the_server() {
     let mut market = Market::open(2);
     let asha = market.hires("Asha", "field_manager");
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 11111").farmer_id;
-    let load = asha.opens("KA07A1111").load_id;
+    let loads: Vec<_> = (0..30).map(|_| asha.opens("KA07A1111").load_id).collect();
     asha.syncs_wholly();
     let bytes = |market: &Market| {
         let db = rusqlite::Connection::open(market.server_database()).expect("it opens");
@@ -112,7 +112,7 @@ fn a_delivery_of_twenty_bags_is_small_on_the_server() {
     let (before, deliveries) = (bytes(&market), 600);
     for number in 0..deliveries {
         let bags: Vec<i64> = (0..20).map(|bag| 18_000 + (number * 37 + bag * 113) % 4_000).collect();
-        asha.weighs(farmer, Some(load), &bags);
+        asha.weighs(farmer, loads.get(number as usize / 20).copied(), &bags);
         if number % 50 == 49 {
             asha.syncs_wholly();
         }

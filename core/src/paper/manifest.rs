@@ -66,8 +66,9 @@ impl Manifest {
         let head = [Word::ReceiptNumber, Word::Bags, Word::InKilograms].map(|word| wording.word(word).to_owned());
         writer.push(Line::strong_row(cells(head)));
         for line in &self.lines {
-            let name = format!("{} {}", line.receipt, line.farmer);
-            writer.push(Line::row(cells([name, wording.count(line.bag_count), wording.kilograms(line.gross)])));
+            let bags = wording.count(line.bag_count);
+            writer.push(Line::row(cells([line.receipt.clone(), bags, wording.kilograms(line.gross)])));
+            writer.push(Line::text(&line.farmer));
         }
         writer.push(Line::Rule);
         let deliveries = wording.count(u32::try_from(self.lines.len()).unwrap_or(u32::MAX));

@@ -89,6 +89,7 @@ fn weighs(person: &Person, rng: &mut StdRng, farmer: FarmerId, load: Option<Load
         let reading = ReadingInput::Moisture { moisture, grade: any_grade(rng), meter: None, photo: None };
         edits.push(DraftEdit::AddReading(reading));
     }
+    edits.extend(load.map(|_| DraftEdit::SetOverloadReason(Some(reason("last_lorry_of_the_day")))));
     let draft = person.client.edit_draft(draft.basis, &edits).expect("weighed");
     person.client.record_delivery(draft.basis, &Check::ALL).expect("recorded").delivery_id
 }
