@@ -120,6 +120,24 @@ fn a_wrong_line_is_reported_with_line_column_code_and_text_and_stops_no_other() 
 }
 
 #[test]
+fn lines_are_numbered_as_a_spreadsheet_shows_them_whatever_ends_them() {
+    let mut market = Market::open(12);
+    for (name, end) in [("Asha", "\n"), ("Ravi", "\r\n")] {
+        let person = market.hires(name, "field_manager");
+        let lines = ["sep=,", "name,phone", "", "Ramesh,x", "\"Two", "lines\",", ",1", "Meena,", "", "", "meena,"];
+        let report = imports(&market, &person, lines.join(end));
+        let found: Vec<_> = report.issues.iter().map(|it| (it.line, it.code)).collect();
+        let expected = [
+            (4, ImportCode::PhoneInvalid),
+            (5, ImportCode::TextInvalid),
+            (7, ImportCode::NameMissing),
+            (11, ImportCode::DuplicateLine),
+        ];
+        assert_eq!(found, expected, "{end:?}");
+    }
+}
+
+#[test]
 fn importing_twice_registers_nobody_twice() {
     let mut market = Market::open(3);
     let asha = market.hires("Asha", "field_manager");

@@ -154,6 +154,10 @@ struct Import<'i> {
     input: &'i ImportInput,
     author: &'i Author,
     scope: Scope,
+    /// The text without the line that names the separator.
+    text: &'i str,
+    /// Number of the lines before it.
+    skipped_lines: u64,
     columns: Columns,
     accepted: Accepted,
     report: ImportReport,
@@ -186,7 +190,8 @@ impl FieldClient {
         let columns = Columns::find(header.iter())?;
         let report = ImportReport { ignored_columns: columns.ignored(), ..ImportReport::default() };
         let scope = Scope::Centre(input.centre.clone());
-        let mut import = Import { input, author: &author, scope, columns, accepted: Accepted::default(), report };
+        let accepted = Accepted::default();
+        let mut import = Import { input, author: &author, scope, text: rest, skipped_lines, columns, accepted, report };
         let mut batch = Vec::with_capacity(BATCH);
         for record in records {
             let record = record.map_err(|error| unreadable(&error))?;
@@ -196,12 +201,12 @@ impl FieldClient {
             batch.push(record);
             if batch.len() == BATCH {
                 let done = batch.last().and_then(csv::StringRecord::position).map_or(0, csv::Position::byte);
-                self.import_batch(&mut import, &batch, skipped_lines)?;
+                self.import_batch(&mut import, &batch)?;
                 progress.set(Some(ImportProgress { done_bytes: done, total_bytes: rest.len() as u64 }));
                 batch.clear();
             }
         }
-        self.import_batch(&mut import, &batch, skipped_lines)?;
+        self.import_batch(&mut import, &batch)?;
         Ok(import.report)
     }
 
@@ -220,17 +225,13 @@ impl FieldClient {
     }
 
     /// Imports some lines in one transaction.
-    fn import_batch(&self, import: &mut Import<'_>, batch: &[csv::StringRecord], skipped: u64) -> Result<(), Error> {
+    fn import_batch(&self, import: &mut Import<'_>, batch: &[csv::StringRecord]) -> Result<(), Error> {
         let country = self.country();
-        let read = |record: &csv::StringRecord, columns: &Columns| {
-            let line = record.position().map_or(0, csv::Position::line) + skipped;
-            (line, columns.read(record, &country))
-        };
         if import.input.is_dry_run {
             return self.store.read(|db| {
                 for record in batch {
-                    let (line, details) = read(record, &import.columns);
-                    import.judge(db, record, line, details)?;
+                    let details = import.columns.read(record, &country);
+                    import.judge(db, record, import.line(record), details)?;
                 }
                 Ok(())
             });
@@ -241,8 +242,8 @@ impl FieldClient {
         let author = import.author;
         self.act(author, |action| {
             for record in batch {
-                let (line, details) = read(record, &import.columns);
-                if let Some(details) = import.judge(action.db, record, line, details)? {
+                let details = import.columns.read(record, &country);
+                if let Some(details) = import.judge(action.db, record, import.line(record), details)? {
                     self.add_farmer(action, &import.input.centre, &import.scope, details)?;
                 }
             }
@@ -252,6 +253,16 @@ impl FieldClient {
 }
 
 impl Import<'_> {
+    /// Returns the number of the line on which a record begins. The reader's position is on an earlier line if that one ends with CR LF, or
+    /// if lines without content are between them.
+    fn line(&self, record: &csv::StringRecord) -> u64 {
+        let Some(position) = record.position() else { return 0 };
+        let begin = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+        let bytes = self.text.as_bytes().get(begin..).unwrap_or_default();
+        let ends = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|byte| **byte == b'\n');
+        self.skipped_lines + position.line() + ends.count() as u64
+    }
+
     /// Decides about a line, counts it, and returns the details of a farmer to register.
     fn judge(
         &mut self,
