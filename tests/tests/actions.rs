@@ -196,7 +196,7 @@ impl Shared {
         }
         match (stage, load) {
             (Stage::Voided, _) => {
-                view = self.person.client.void_delivery(view.basis, &reason("returned")).expect("voided")
+                view = self.person.client.void_delivery(view.basis, &reason("returned")).expect("voided");
             }
             (Stage::Old, _) => market.clock.pass(25 * 3_600),
             (_, Some(load)) => {
@@ -249,9 +249,9 @@ fn what_is_offered_about_a_delivery_succeeds_and_the_rest_is_refused_for_each_ro
 
 #[test]
 fn each_role_is_offered_its_own_work_on_a_delivery() {
+    use ActionCode::{AddReadings, Amend, CorrectFarmer, Print, Replace, Sign, TakeOver, Void};
     let mut market = Market::open(704);
     let shared = Shared::new(&mut market);
-    use ActionCode::{AddReadings, Amend, CorrectFarmer, Print, Replace, Sign, TakeOver, Void};
     let own = [Amend, Void, CorrectFarmer, AddReadings, Sign, Print];
     for (stage, author, role, expected) in [
         (Stage::Recorded, Role::Clerk, Role::Clerk, own.to_vec()),

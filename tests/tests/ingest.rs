@@ -110,9 +110,9 @@ fn a_delivery_of_twenty_bags_is_small_on_the_server() {
         std::fs::metadata(market.server_database()).expect("a file").len()
     };
     let (before, deliveries) = (bytes(&market), 600);
-    for number in 0..deliveries {
+    for (number, load) in (0..deliveries).zip(loads.iter().cycle()) {
         let bags: Vec<i64> = (0..20).map(|bag| 18_000 + (number * 37 + bag * 113) % 4_000).collect();
-        asha.weighs(farmer, loads.get(number as usize / 20).copied(), &bags);
+        asha.weighs(farmer, Some(*load), &bags);
         if number % 50 == 49 {
             asha.syncs_wholly();
         }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::super::{Conflict, Error, Fields, Put, Stamp};
 use crate::units::DocumentId;
 
-/// A field that is kept in a register once it was changed; made by [`register`].
+/// A field that is kept in a register once it was changed; made by `register`.
 pub struct RegisterField<C> {
     /// Replaces the field by the register's effective value, if it was ever written.
     pub(crate) read: fn(&mut C, &Fields, &mut Vec<Conflict>) -> Result<(), Error>,

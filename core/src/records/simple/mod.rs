@@ -38,11 +38,11 @@ pub trait SimpleKind:
     const TOPICS: &'static [Topic] = &[Topic::Forms];
     /// Capability for recording one, and for its steps.
     const CAPABILITY: Capability;
-    /// [`RecordKind::SHAPE`], of [`recorded`] and [`steps`].
+    /// [`RecordKind::SHAPE`], of `recorded` and `steps`.
     const SHAPE: Shape;
     /// Fields that people change while the record is open, each a register of the shape.
     const REGISTERS: &'static [RegisterField<Self>] = &[];
-    /// Steps that it may take; none without [`steps`] in the shape.
+    /// Steps that it may take; none without `steps` in the shape.
     const STEPS: &'static [SimpleStep] = &[SimpleStep::Withdrawn];
 
     /// Returns the content in a few words, for a conflict; different for contents that a person must tell apart.
