@@ -363,7 +363,7 @@ fn two_changes_of_one_request_merge_by_field_and_a_conflict_is_resolved() {
     let other = LorryRequest { commodity: "MAIZE".parse().expect("a code"), ..same.content.clone() };
     let error = asha.client.change_simple(same.basis, other).expect_err("another commodity");
     assert!(matches!(error, Error::Invalid { field: "content", .. }), "{error}");
-    for (field, content) in LorryRequest::wrong(&same.content).into_iter().take(7) {
+    for (field, content) in LorryRequest::wrong(&same.content) {
         let error = asha.client.change_simple(same.basis, content).expect_err("a wrong field");
         assert!(matches!(&error, Error::Invalid { field: found, .. } if *found == field), "{field}: {error}");
     }

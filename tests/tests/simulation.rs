@@ -90,6 +90,8 @@ fn seeds_that_once_failed_hold() {
         880_181_640_286,
         398_508_910_151,
         141_855_336_566,
+        // A wiped phone whose disk is full.
+        983_600_729_591,
     ] {
         holds(seed);
     }

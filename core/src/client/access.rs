@@ -196,9 +196,10 @@ impl FieldClient {
             if !is_wiped {
                 return Ok(true);
             }
-            self.store.scrub()?;
+            // Before the scrub, which fails on a full disk: what is destroyed stays so.
             self.refresh_identity()?;
             self.events.changed(&Topic::ALL);
+            self.store.scrub()?;
         }
         Ok(false)
     }

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::records::delivery::Reason;
 use crate::records::simple::{self, Reference, SimpleEvent, SimpleSnapshot, SimpleState, SimpleStep, WrongField};
-use crate::records::{Conflict, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode};
+use crate::records::{Conflict, Delivery, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode};
 use crate::rules::{ActionCode, check_change, check_step, check_text, simple_actions};
 use crate::scope::{Scope, ScopeForm};
 use crate::store::outbox::{self, SyncState};
@@ -80,6 +80,7 @@ impl FieldClient {
             for reference in content.references() {
                 require_reference(action.db, &author, &reference)?;
             }
+            require_own_delivery(action.db, &author, &content)?;
             let scope = self.scope_of(action, centre, &content)?;
             let snapshot = SimpleSnapshot { stamp: action.stamp, content, nonce };
             action.create(Kind::of::<Simple<C>>(), record_id, &scope, encode(&snapshot))?;
@@ -101,6 +102,10 @@ impl FieldClient {
             require_current(basis, basis.document_id, found.version())?;
             let Found { stored, record } = found;
             check_change(&record, author.grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))?;
+            let centre = stored.scope.centre().filter(|_| content.commodity().is_some());
+            if centre.is_some() && self.scope_of(action, centre, &content)? != stored.scope {
+                return Err(Error::invalid("business_date", "is outside of the record's season"));
+            }
             let fixed = "only some fields can be changed: withdraw the record and make another";
             let puts = simple::change(&record.content, &content, action.stamp);
             let puts = puts.ok_or_else(|| Error::invalid("content", fixed))?;
@@ -235,6 +240,18 @@ fn checked_content<C: SimpleKind>(content: &mut C) -> Result<(), Error> {
     }
     let checked = content.check().and_then(|()| content.check_input());
     checked.map_err(|WrongField { field, reason }| Error::invalid(field, reason))
+}
+
+/// Requires that what is about a delivery names no other farmer than the delivery does: it is erased with that farmer.
+fn require_own_delivery<C: SimpleKind>(db: &rusqlite::Connection, author: &Author, content: &C) -> Result<(), Error> {
+    let (Some(about), Some(farmer_id)) = (content.about(), content.farmer_id()) else { return Ok(()) };
+    match require_visible::<Delivery>(db, author, DeliveryId::from(about), "delivery") {
+        Ok(found) if found.record.farmer_id != farmer_id => {
+            Err(Error::invalid("farmer_id", "is not the farmer of the delivery"))
+        }
+        Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Requires that a record that a new one names is on this phone, at a granted centre, and of the right kind.

@@ -64,7 +64,7 @@ impl Instant {
 }
 
 /// A farmer as a paper names them. The telephone number is printed masked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FarmerName {
     /// Code of the farmer.
     pub code: String,

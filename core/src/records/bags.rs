@@ -11,6 +11,9 @@ use crate::codec::{decode, encode};
 use crate::limits::MAX_BAGS;
 use crate::units::{BagType, BagWeight, GradeCode, Grams, InstrumentCode, Timestamp, UserId};
 
+/// Numbers of bags and lots are below this one.
+pub(super) const NUMBERS: u32 = 1_000_000;
+
 /// How a weight was entered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(index_only)]
@@ -255,7 +258,7 @@ impl PackedReader<'_> {
 
     /// Reads a label below 1,000,000, so that the labels of [`MAX_BAGS`] bags with the largest gaps cannot overflow `u32`.
     fn read_label(&mut self) -> Result<u32, Error> {
-        let label = u32::try_from(self.read_varint()?).ok().filter(|label| *label < 1_000_000);
+        let label = u32::try_from(self.read_varint()?).ok().filter(|label| *label < NUMBERS);
         label.ok_or_else(|| broken("too large a bag number"))
     }
 

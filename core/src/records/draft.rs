@@ -1,5 +1,7 @@
 //! A delivery that is still being weighed: stored on one phone, not a document yet.
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 
 use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot, Reason};
@@ -114,21 +116,33 @@ impl Draft {
         bags + self.lots.iter().map(Lot::without_vehicle).sum()
     }
 
-    /// Returns a draft with what counts of a delivery, which it replaces, by the users who weighed and read.
+    /// Returns a draft with what counts of a delivery, which it replaces, by the users who weighed and read. Of several bags and lots to which
+    /// phones gave one number, the later ones get others, because the keys of a snapshot have no more than the number.
     pub(crate) fn again(delivery: &Delivery, user_id: UserId) -> Self {
         let (centre, season) = (delivery.centre.clone(), delivery.season.clone());
         let read = |it: &DeliveryReading| Reading { user_id: Some(it.user_id()), ..it.reading.clone() };
         let earlier = delivery.earlier_users.iter().copied().chain([delivery.recorded.user_id]);
+        let (mut bags, mut lots): (Vec<Bag>, Vec<Lot>) =
+            (delivery.counted_bags().cloned().collect(), delivery.counted_lots().cloned().collect());
+        let (mut numbers, mut next_number) = (BTreeSet::new(), delivery.next_number());
+        for number in bags.iter_mut().map(|it| &mut it.number).chain(lots.iter_mut().map(|it| &mut it.number)) {
+            if !numbers.insert(*number) {
+                *number = next_number;
+                next_number = next_number.saturating_add(1);
+            }
+        }
+        bags.sort_by_key(|it| it.number);
+        lots.sort_by_key(|it| it.number);
         Self {
             farmer_id: Some(delivery.farmer_id),
             load_id: delivery.load_id,
             declared_bags: delivery.declared_bags,
-            bags: delivery.counted_bags().cloned().collect(),
-            next_number: delivery.next_number(),
+            bags,
+            next_number,
             readings: delivery.readings.iter().filter(|it| it.voids.is_empty()).map(read).collect(),
             location: delivery.location,
             replaces: Some(delivery.delivery_id),
-            lots: delivery.counted_lots().cloned().collect(),
+            lots,
             bag_counts: delivery.bag_counts.clone(),
             is_second_heap: delivery.is_second_heap,
             overload_reason: delivery.overload_reason.clone(),
@@ -142,7 +156,7 @@ impl Draft {
         let snapshot = DeliverySnapshot::of_change(change)?;
         let bags = snapshot.bags().ok()?;
         let numbers = bags.iter().map(|bag| bag.number).chain(snapshot.lots.iter().map(|lot| lot.number));
-        let next_number = numbers.max().unwrap_or(0) + 1;
+        let next_number = numbers.max().unwrap_or(0).saturating_add(1);
         let user_id = snapshot.constants.user_id;
         let read = |it: Reading| Reading { user_id: it.user_id.or(Some(user_id)), ..it };
         let DeliverySnapshot { constants, .. } = snapshot;

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::bags::NUMBERS;
 use super::{BagSource, Error};
 use crate::limits::MAX_BAG_COUNT;
 use crate::units::{BagType, GradeCode, Grams, InstrumentCode, LotWeight, Timestamp, UserId};
@@ -42,12 +43,14 @@ impl Lot {
         self.gross.grams() - self.vehicle.map_or(Grams::ZERO, LotWeight::grams)
     }
 
-    /// Checks that the full vehicle is heavier than the empty one.
+    /// Checks that the number is below [`NUMBERS`], and the full vehicle heavier than the empty one.
     ///
     /// # Errors
     /// [`Error::Malformed`].
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.without_vehicle() > Grams::ZERO {
+        if self.number >= NUMBERS {
+            Err(Error::malformed("too large a lot number"))
+        } else if self.without_vehicle() > Grams::ZERO {
             Ok(())
         } else {
             Err(Error::malformed("the full vehicle is not heavier than the empty one"))

@@ -29,8 +29,9 @@ impl Heap {
     /// Returns whether two deliveries of one farmer and time may be one heap: they differ by at most 0.5 % in gross weight, or have as many
     /// bags, of which at least 80 % have equal weights.
     pub fn may_equal(&self, other: &Self) -> bool {
+        let weights = self.weights.len().max(other.weights.len());
         self.is_near(other.gross)
-            || self.has_as_many(other.bags) && self.equal_weights(other) * 100 >= self.weights.len() * EQUAL_PERCENT
+            || self.has_as_many(other.bags) && self.equal_weights(other) * 100 >= weights * EQUAL_PERCENT
     }
 
     /// Returns whether a delivery of which only these sums are known may be the same heap.
@@ -39,8 +40,8 @@ impl Heap {
     }
 
     fn is_near(&self, gross: Grams) -> bool {
-        let difference = (self.gross - gross).0.saturating_abs();
-        difference.saturating_mul(PARTS) <= self.gross.max(gross).0
+        let (difference, heavier) = ((self.gross - gross).0.saturating_abs(), self.gross.max(gross).0);
+        heavier > 0 && difference.saturating_mul(PARTS) <= heavier
     }
 
     fn has_as_many(&self, bags: u32) -> bool {

@@ -268,8 +268,8 @@ impl Store {
         self.files.require_in_place()
     }
 
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        self.path.parent()
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Runs `f` on a snapshot; all that it writes is rolled back.

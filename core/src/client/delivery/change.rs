@@ -5,8 +5,9 @@ use super::{delivery_of, require_visible};
 use crate::Error;
 use crate::client::action::Action;
 use crate::client::{Author, Basis, DeliveryView, FieldClient, require_current, require_farmer, require_record};
+use crate::decisions::RuleSet;
 use crate::limits::{MAX_BAGS, MAX_LOTS, MAX_READINGS};
-use crate::records::delivery::{self, Amendment, Reason};
+use crate::records::delivery::{self, Amendment, DeliveryLot, Reason};
 use crate::records::draft::Draft;
 use crate::records::{
     Bag, BagCount, BagSource, Delivery, Kind, Load, Lot, Measured, Put, Reading, Stamp, check_bag_counts,
@@ -332,6 +333,25 @@ impl Amending<'_> {
         Ok(())
     }
 
+    /// Requires that bags are counted again if lots come or go, because nobody else knows how many were in each.
+    fn require_counts(&self) -> Result<(), Error> {
+        let again = self.amendments.iter().rev().find_map(|it| match it {
+            Amendment::SetBagCounts(counts) => Some(counts),
+            _ => None,
+        });
+        let is_voided = |key: &str| {
+            self.amendments.iter().any(|it| matches!(it, Amendment::Void { key: other, .. } if other == key))
+        };
+        let stays = |it: &&DeliveryLot| it.voids.is_empty() && !is_voided(&it.key);
+        let (before, left) = (self.delivery.counted_lots().count(), self.delivery.lots.iter().filter(stays).count());
+        let rules = self.reference.rule_set(self.delivery.rule_set);
+        let has_counts = !self.delivery.bag_counts.is_empty() || rules.is_some_and(RuleSet::needs_bag_counts);
+        if has_counts && again.is_none() && (left < before || !self.lots.is_empty()) {
+            return Err(Error::invalid("bag_counts", "count the bags in the lots again: a lot was added or voided"));
+        }
+        require_lots_of_counts(left + self.lots.len(), again.unwrap_or(&self.delivery.bag_counts))
+    }
+
     fn finish(mut self) -> Result<Vec<Amendment>, Error> {
         if self.delivery.bags.len() + self.bags.len() > MAX_BAGS {
             return Err(too_many("bags", MAX_BAGS));
@@ -339,11 +359,20 @@ impl Amending<'_> {
         if self.delivery.lots.len() + self.lots.len() > MAX_LOTS {
             return Err(too_many("lots", MAX_LOTS));
         }
+        self.require_counts()?;
         if !self.bags.is_empty() || !self.lots.is_empty() {
             self.amendments.push(Amendment::AddWeighed { bags: self.bags, lots: self.lots });
         }
         Ok(self.amendments)
     }
+}
+
+/// Requires that a delivery without lots has no bags counted in lots.
+pub(super) fn require_lots_of_counts(lots: usize, counts: &[BagCount]) -> Result<(), Error> {
+    if lots == 0 && counts.iter().any(|it| it.count > 0) {
+        return Err(Error::invalid("bag_counts", "there is no lot in which bags were counted"));
+    }
+    Ok(())
 }
 
 /// Requires that a delivery with `readings` has no more than a delivery can have.
@@ -356,10 +385,7 @@ pub(in crate::client) fn too_many(field: &'static str, most: usize) -> Error {
 }
 
 /// Requires that the rules, if they are on this phone, have the grade.
-pub(in crate::client) fn require_grade(
-    rules: Option<&crate::decisions::RuleSet>,
-    grade: Option<&GradeCode>,
-) -> Result<(), Error> {
+pub(in crate::client) fn require_grade(rules: Option<&RuleSet>, grade: Option<&GradeCode>) -> Result<(), Error> {
     match (rules, grade) {
         (Some(rules), Some(grade)) if !rules.grades.iter().any(|known| known.code == *grade) => {
             Err(Error::invalid("grade", format!("the rules have no grade {grade}")))
@@ -369,10 +395,7 @@ pub(in crate::client) fn require_grade(
 }
 
 /// Requires that the rules, if they are on this phone, have the grade and the quality factor of a reading.
-pub(in crate::client) fn require_readable(
-    rules: Option<&crate::decisions::RuleSet>,
-    reading: &Reading,
-) -> Result<(), Error> {
+pub(in crate::client) fn require_readable(rules: Option<&RuleSet>, reading: &Reading) -> Result<(), Error> {
     require_grade(rules, reading.grade.as_ref())?;
     match (rules, reading.factor()) {
         (Some(rules), Some(factor)) if !rules.factors.iter().any(|known| known.code == *factor) => {

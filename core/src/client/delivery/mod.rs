@@ -6,6 +6,7 @@ mod view;
 
 use std::sync::PoisonError;
 
+use change::require_lots_of_counts;
 pub use change::{DeliveryEdit, ReadingInput};
 pub(super) use change::{checked, require_action, require_few_readings, require_grade, require_readable, too_many};
 pub(super) use later::stored_mark;
@@ -80,6 +81,8 @@ impl FieldClient {
         if !draft.lots.is_empty() && draft.bag_counts.is_empty() && rules.needs_bag_counts() {
             return Err(Error::invalid("bag_counts", "count the bags in the lots; loose produce has 0"));
         }
+        require_lots_of_counts(draft.lots.len(), &draft.bag_counts)?;
+        require_known(&draft, rules)?;
         Self::confirm(self.checks_of(action, &draft, rules)?, accept)?;
 
         let receipt_sequence = draft.receipt_sequence.unwrap_or(action.counters.receipts + 1);
@@ -138,6 +141,17 @@ impl FieldClient {
         checks.retain(|check| !accept.contains(check));
         if checks.is_empty() { Ok(()) } else { Err(Error::Confirm { checks }) }
     }
+}
+
+/// Requires that the rules have the grades and factors of a draft: it may have been weighed under others.
+fn require_known(draft: &Draft, rules: &RuleSet) -> Result<(), Error> {
+    let of_bags = draft.bags.iter().map(|it| &it.grade);
+    let grades =
+        of_bags.chain(draft.lots.iter().map(|it| &it.grade)).chain(draft.bag_counts.iter().map(|it| &it.grade));
+    for grade in grades {
+        require_grade(Some(rules), grade.as_ref())?;
+    }
+    draft.readings.iter().try_for_each(|reading| require_readable(Some(rules), reading))
 }
 
 /// Returns whether the farmer has another delivery on this phone that may be the same heap, recorded twice.

@@ -125,6 +125,8 @@ pub struct Delivery {
     pub lots: Vec<DeliveryLot>,
     /// Bags that were counted in the lots and vehicles.
     pub bag_counts: Vec<BagCount>,
+    /// Those that were counted when it was recorded.
+    pub first_bag_counts: Vec<BagCount>,
     /// Signatures and thumb marks, oldest first.
     pub signatures: Vec<Signature>,
     /// Prints of the receipt, oldest first. The first one is the receipt, the others are copies.
@@ -170,10 +172,11 @@ impl Delivery {
         bags + self.counted_lots().map(Lot::without_vehicle).sum()
     }
 
-    /// Returns the delivery with only those bags, lots and readings that were recorded first, none of them voided.
+    /// Returns the delivery with only those bags, lots, counts and readings that were recorded first, none of them voided.
     pub(crate) fn as_recorded(&self) -> Self {
         let is_first = |key: &str| key.starts_with("v1-");
         let mut first = self.clone();
+        first.bag_counts.clone_from(&self.first_bag_counts);
         first.bags.retain(|it| is_first(&it.key));
         first.lots.retain(|it| is_first(&it.key));
         first.readings.retain(|it| is_first(&it.key));
@@ -194,7 +197,7 @@ impl Delivery {
     /// Returns the number for the next bag or lot.
     pub(crate) fn next_number(&self) -> u32 {
         let (bags, lots) = (self.bags.iter().map(|it| it.bag.number), self.lots.iter().map(|it| it.lot.number));
-        bags.chain(lots).max().unwrap_or(0) + 1
+        bags.chain(lots).max().unwrap_or(0).saturating_add(1)
     }
 }
 

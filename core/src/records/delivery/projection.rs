@@ -28,9 +28,9 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         location.check().map_err(Error::malformed)?;
     }
 
-    let voids_of = Voids::of(fields)?;
-    let (bags, lots) = weighed(fields, &snapshot, &voids_of)?;
-    let readings = readings(fields, &snapshot, &voids_of)?;
+    let mut voids_of = Voids::of(fields)?;
+    let (bags, lots) = weighed(fields, &snapshot, &mut voids_of)?;
+    let readings = readings(fields, &snapshot, &mut voids_of)?;
     let signatures = signatures(fields, &snapshot)?;
     let mut prints: Vec<Print> = fields.added(PRINTS)?.into_iter().map(|(_, print)| print).collect();
     prints.sort_by_key(|print| order(&print.stamp));
@@ -42,8 +42,9 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
     let business_date = fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(constants.date);
     let load_id = fields.register("load", load, &mut conflicts)?.unwrap_or(constants.load_id);
     let declared_bags = fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags);
-    let bag_counts =
-        fields.register("bags", |it: &Vec<BagCount>| counted(it), &mut conflicts)?.unwrap_or(snapshot.bag_counts);
+    let bag_counts = fields
+        .register("bags", |it: &Vec<BagCount>| counted(it), &mut conflicts)?
+        .unwrap_or_else(|| snapshot.bag_counts.clone());
     check_bag_counts(&bag_counts)?;
     Ok(Some(Delivery {
         delivery_id,
@@ -66,6 +67,7 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         bags,
         lots,
         bag_counts,
+        first_bag_counts: snapshot.bag_counts,
         signatures,
         prints,
         amendments,
@@ -100,8 +102,9 @@ impl Voids {
         Ok(Self(voids))
     }
 
-    fn get(&self, key: &str) -> Vec<Act> {
-        self.0.get(key).cloned().unwrap_or_default()
+    /// Returns the voids of `key`, once: a hostile document may have a key often.
+    fn take(&mut self, key: &str) -> Vec<Act> {
+        self.0.remove(key).unwrap_or_default()
     }
 }
 
@@ -109,7 +112,7 @@ impl Voids {
 fn weighed(
     fields: &Fields,
     snapshot: &DeliverySnapshot,
-    voids: &Voids,
+    voids: &mut Voids,
 ) -> Result<(Vec<DeliveryBag>, Vec<DeliveryLot>), Error> {
     let mut parts = vec![("v1".to_owned(), snapshot.bags()?, snapshot.lots.clone())];
     for (key, more) in fields.added::<MoreWeighed>(WEIGHED)? {
@@ -121,12 +124,12 @@ fn weighed(
         let key = |number: u32| format!("{prefix}-{number}");
         bags.extend(more_bags.into_iter().map(|bag| {
             let key = key(bag.number);
-            DeliveryBag { voids: voids.get(&key), key, bag }
+            DeliveryBag { voids: voids.take(&key), key, bag }
         }));
         for lot in more_lots {
             lot.check()?;
             let key = key(lot.number);
-            lots.push(DeliveryLot { voids: voids.get(&key), key, lot });
+            lots.push(DeliveryLot { voids: voids.take(&key), key, lot });
         }
     }
     if bags.len() + lots.len() > MAX_MERGED_BAGS {
@@ -138,19 +141,19 @@ fn weighed(
 }
 
 /// Returns the readings: those that were recorded with the delivery in their order, then later ones by time.
-fn readings(fields: &Fields, snapshot: &DeliverySnapshot, voids: &Voids) -> Result<Vec<DeliveryReading>, Error> {
+fn readings(fields: &Fields, snapshot: &DeliverySnapshot, voids: &mut Voids) -> Result<Vec<DeliveryReading>, Error> {
     let recorded = snapshot.stamp();
     let mut readings = Vec::new();
     for (number, reading) in (1..).zip(&snapshot.readings) {
         reading.measured()?;
         let key = format!("v1-m{number}");
-        readings.push(DeliveryReading { voids: voids.get(&key), key, reading: reading.clone(), stamp: recorded });
+        readings.push(DeliveryReading { voids: voids.take(&key), key, reading: reading.clone(), stamp: recorded });
     }
     let mut later = Vec::new();
     for (key, AddedReading { stamp, reading }) in fields.added(READINGS)? {
         reading.measured()?;
         let key = format!("{READINGS}{key}");
-        later.push(DeliveryReading { voids: voids.get(&key), key, reading, stamp });
+        later.push(DeliveryReading { voids: voids.take(&key), key, reading, stamp });
     }
     later.sort_by(|a, b| (order(&a.stamp), &a.key).cmp(&(order(&b.stamp), &b.key)));
     readings.extend(later);
