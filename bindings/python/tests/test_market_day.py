@@ -11,6 +11,7 @@ import textwrap
 import unittest
 from pathlib import Path
 
+import test_records
 from farmtally_field import (
     Calculation,
     Check,
@@ -23,16 +24,13 @@ from farmtally_field import (
     FarmerQuery,
     FieldClient,
     FieldError,
-    ImportInput,
     Lifecycle,
     LineKind,
     LoadEdit,
-    LoadQuery,
     LoadState,
     Measured,
     ReadingInput,
     RecordRef,
-    ReportQuery,
     Role,
     StartDraft,
     Sum,
@@ -42,7 +40,6 @@ from farmtally_field import (
     Totals,
 )
 from market import MISTYPED, PACKAGE, Carrier, Keys, Market, MarketCase, Server, examples
-from test_records import Records
 
 # An app that weighs one bag after another and tells how many it has, until it is killed.
 # A server's answer that the app is too old: the CBOR of a problem in a zstd frame.
@@ -907,7 +904,7 @@ class Documents(unittest.TestCase):
         text = (PACKAGE.parent / "scenarios.md").read_text()
         names = re.findall(r"^\d+\. ([^:]+):", text, re.MULTILINE)
         expected = {"test_" + name.replace(" ", "_") for name in names}
-        self.assertEqual({name for case in (MarketDay, Records) for name in vars(case) if name.startswith("test_")}, expected)
+        self.assertEqual({name for case in (MarketDay, test_records.Records) for name in vars(case) if name.startswith("test_")}, expected)
 
     def test_the_example_with_a_question_is_what_runs(self):
         [example] = [it for it in examples() if "Confirm" in it]

@@ -156,7 +156,9 @@ class RecordsTest {
         val (a, b) = listOf(GradeCode("A"), GradeCode("B"))
         val draft = asha.begins(asha.registers("Lakshmi Devi"))
         val weighing = listOf(
-            DraftEdit.AddLot("500", grade = a), DraftEdit.AddLot("12000", vehicle = "9000", grade = b), DraftEdit.AddBag("50", grade = a),
+            DraftEdit.AddLot("500", grade = a),
+            DraftEdit.AddLot("12000", vehicle = "9000", grade = b),
+            DraftEdit.AddBag("50", grade = a),
         )
         val weighed = asha.client.editDraft(draft.basis, weighing)
         assertEquals("bag_counts", refused<FieldException.Invalid> { asha.client.recordDelivery(weighed.basis) }.field)
