@@ -9,6 +9,7 @@ import '../../bindgen/fixture/test/check.dart';
 import 'documents_test.dart';
 import 'market.dart';
 import 'market_day_test.dart';
+import 'records_test.dart';
 import 'usage_test.dart';
 import 'watch_test.dart';
 
@@ -21,6 +22,7 @@ Future<void> main(List<String> arguments) async {
   FarmtallyFfiLibrary.load(path: library.path);
   final server = await Server().start();
   marketDay(server, library.path);
+  recordTests(server);
   watchTests(server, library.path);
   usageTests(server);
   documentTests(server, library.parent.path);

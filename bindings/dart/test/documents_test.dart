@@ -6,7 +6,6 @@ import 'dart:io';
 
 import '../../bindgen/fixture/test/check.dart';
 import 'market.dart';
-import 'market_day_test.dart';
 
 final _here = Platform.script;
 
@@ -26,16 +25,24 @@ void documentTests(Server server, String libraryFolder) {
     final generated = _text('../lib/src/generated/farmtally_ffi.dart');
     final client =
         RegExp(r'^final class FieldClient \{.*?^}', multiLine: true, dotAll: true).firstMatch(generated)![0]!;
-    final calls = RegExp(r'^  Future<.+?> (\w+)\(', multiLine: true).allMatches(client).map((it) => it[1]!);
+    final signatures = RegExp(r'^  Future<(.+?)> (\w+)\(', multiLine: true).allMatches(client);
     final streams = RegExp(r' watch(\w)(\w+)\(').allMatches(_text('../lib/src/watch.dart'));
     final watched = {for (final it in streams) '${it[1]!.toLowerCase()}${it[2]}'};
+    // `watch` makes streams of simple records and their lists.
+    final kinds = [for (final it in RegExp(r'Future<(\w+)Page> \w+\(SimpleQuery ').allMatches(client)) it[1]!, 'Note'];
+    final simple = {for (final kind in kinds) ...['${kind}View', '${kind}Page']};
     const others = {
       ...{'waitForEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'setServerUrl', 'resolve'},
       ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
       ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'changeLoad'},
       ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},
+      ...{'addReadings', 'signDelivery', 'recordPrint', 'correctFarmer', 'takeOverDraft'},
+      ...{'queuePosition', 'containerBalances', 'deliveriesInDoubt', 'proposeSupply'},
+      ...{'receipt', 'manifest', 'statement', 'dayBook'},
       ...{'report', 'exportReport', 'importFarmers', 'importProgress'},
     };
+    final calls = [for (final it in signatures) if (!simple.contains(it[1])) it[2]!];
+    isTrue(kinds.length > 10, '$kinds');
     expect(calls.where((call) => !watched.contains(call) && !others.contains(call)).toList(), []);
     expect(watched.where((read) => !calls.contains(read)).toList(), ['syncProgress']);
   });
@@ -48,9 +55,11 @@ void documentTests(Server server, String libraryFolder) {
   });
 
   test('the examples of the README are what runs', () {
-    final [weighing, program] = _examples;
-    final indented = const LineSplitter().convert(weighing).map((line) => '    $line\n').join();
-    isTrue(_text('market_day_test.dart').contains(indented), 'the test weighs so');
+    final [weighing, printing, program] = _examples;
+    for (final (example, file) in [(weighing, 'market_day_test.dart'), (printing, 'records_test.dart')]) {
+      final indented = const LineSplitter().convert(example).map((line) => '    $line\n').join();
+      isTrue(_text(file).contains(indented), '$file does so');
+    }
     expect(_text('../example/example.dart'), program);
   });
 

@@ -7,6 +7,8 @@ import 'dart:typed_data';
 
 import 'package:farmtally_field/farmtally_field.dart';
 
+import '../../bindgen/fixture/test/check.dart';
+
 const mistyped = Reason(code: 'mistyped');
 
 const kolar = CentreCode('KOLAR'), malur = CentreCode('MALUR'), tomato = CommodityCode('TOMATO');
@@ -33,6 +35,10 @@ final _reference = {
       'bag_types': [
         {'number': 0, 'name': 'crate', 'tare_g': 1500},
         {'number': 1, 'name': 'sack', 'tare_g': 250},
+      ],
+      'grades': [
+        {'code': 'A', 'name': 'first'},
+        {'code': 'B', 'name': 'second'},
       ],
     },
   ],
@@ -94,7 +100,7 @@ class Server {
   }
 }
 
-/// An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries.
+/// An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks and three lorries.
 class Market {
   Market._(this.server, this.organisation);
 
@@ -109,6 +115,12 @@ class Market {
   Future<String> code(String name, String role, [List<String> centres = const ['KOLAR']]) => server.run([
         ...['enrol-code', '--org', organisation, '--user', name, '--role', role],
         for (final centre in centres) ...['--centre', centre],
+      ]);
+
+  /// Lets somebody else work at KOLAR on a phone too.
+  Future<void> shares(DeviceCode device, String name, String role) => server.run([
+        ...['grant', 'add', '--org', organisation, '--device', device.value],
+        ...['--user', name, '--role', role, '--centre', 'KOLAR'],
       ]);
 
   /// Somebody with a phone that is not enrolled.
@@ -134,6 +146,22 @@ class Market {
       await person.client.shutDown();
     }
   }
+}
+
+/// The names of the scenarios that are tested.
+final scenarios = <String>[];
+
+/// A test with a market of its own, and with the name of a scenario of bindings/scenarios.md.
+void scenario(Server server, String name, Future<void> Function(Market market) tell) {
+  scenarios.add(name);
+  test(name, () async {
+    final market = await Market.on(server);
+    try {
+      await tell(market);
+    } finally {
+      await market.close();
+    }
+  });
 }
 
 /// The app's own way to the server.

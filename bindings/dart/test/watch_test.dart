@@ -123,32 +123,32 @@ void watchTests(Server server, String library) {
   watching('who cancels hears no more, and the others go on', (asha) async {
     final first = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
     final other = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
-    await first.becomes((rows) => rows.isEmpty, 'the first read');
+    await first.becomes((page) => page.items.isEmpty, 'the first read');
     await first.subscription.cancel().timeout(const Duration(seconds: 1));
     final before = first.values.length;
     await asha.registers('Lakshmi');
-    await other.becomes((rows) => rows.length == 1, 'the other one');
+    await other.becomes((page) => page.items.length == 1, 'the other one');
     expect(first.values.length, before);
 
     // The last one ends the loop; the next listener begins another.
     await other.subscription.cancel().timeout(const Duration(seconds: 1));
     final third = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
-    await third.becomes((rows) => rows.length == 1, 'the next one');
+    await third.becomes((page) => page.items.length == 1, 'the next one');
     await asha.registers('Ramesh');
-    await third.becomes((rows) => rows.length == 2, 'its change');
+    await third.becomes((page) => page.items.length == 2, 'its change');
   });
 
   watching('who pauses reads once when resumed', (asha) async {
     final farmers = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
     final other = _Heard(asha.client.watchFarmers(const FarmerQuery(centre: kolar)));
-    await farmers.becomes((rows) => rows.isEmpty, 'the first read');
+    await farmers.becomes((page) => page.items.isEmpty, 'the first read');
     farmers.subscription.pause();
     for (final (index, name) in ['Lakshmi', 'Ramesh', 'Manju'].indexed) {
       await asha.registers(name);
-      await other.becomes((rows) => rows.length == index + 1, name);
+      await other.becomes((page) => page.items.length == index + 1, name);
     }
     farmers.subscription.resume();
-    await farmers.becomes((rows) => rows.length == 3, 'all of them');
+    await farmers.becomes((page) => page.items.length == 3, 'all of them');
     expect(farmers.values.length, 2);
   });
 

@@ -15,9 +15,11 @@ import time
 import weakref
 
 from .generated import farmtally_ffi
-from .generated.farmtally_ffi import FieldError, KeyStoreError
+from .generated.farmtally_ffi import FieldError, KeyStoreError, PrinterError, TransportError
 
 _READY = farmtally_ffi._UNIFFI_RUST_FUTURE_POLL_READY
+# What an error of app code is for the library that is not one of its own.
+_FAILED = {KeyStoreError: KeyStoreError.Failed, PrinterError: PrinterError.Gone, TransportError: TransportError.Failed}
 _OVER = "the event loop or the program has ended"
 _numbers = itertools.count(1)
 
@@ -156,7 +158,7 @@ class _Request:
 
     def _fail(self, fail, error):
         if not isinstance(error, self._error_type):
-            error = self._error_type.Failed(_said(error))
+            error = _FAILED[self._error_type](_said(error))
         fail(farmtally_ffi._UniffiRustCallStatus.CALL_ERROR, self._lower_error(error))
 
     def start(self, function):
@@ -239,9 +241,8 @@ def _end():
     if served := list(_served):
         asyncio.run(_shut_down(served))
     _has_ended = True
-    key_stores = farmtally_ffi._UniffiFfiConverterTypeKeyStore._handle_map
-    transports = farmtally_ffi._UniffiFfiConverterTypeTransport._handle_map
-    while _polls or _requests or len(key_stores) or len(transports) or _is_inside():
+    kinds = (farmtally_ffi._UniffiFfiConverterTypeKeyStore, farmtally_ffi._UniffiFfiConverterTypePrinter, farmtally_ffi._UniffiFfiConverterTypeTransport)
+    while _polls or _requests or any(len(kind._handle_map) for kind in kinds) or _is_inside():
         time.sleep(0.001)
 
 

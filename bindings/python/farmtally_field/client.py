@@ -1,16 +1,17 @@
-"""The client for Python: `async with`, reads as asynchronous iterators, and the app's own transport and key store.
+"""The client for Python: `async with`, reads as asynchronous iterators, and the app's own transport, key store and printer.
 
 For each read `x`, `watch_x` yields the current value, and again after each change, until the client is shut down. A slow reader skips values but
 always gets the newest. An error of the read ends the iterator. It may be abandoned at any time, by leaving the `async for`.
 
-Owns the topics of each read, and the loop in which an app's transport and key store run. The calls are generated.
+Owns the topics of each read, and the loop in which an app's transport, key store and printer run. The calls are generated.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from . import calls
 from .generated import farmtally_ffi
@@ -31,6 +32,9 @@ from .generated.farmtally_ffi import (
     LoadQuery,
     LoadView,
     PhoneUser,
+    Printer,
+    PrinterProfile,
+    PrintReport,
     Reference,
     Session,
     SyncProgress,
@@ -41,6 +45,9 @@ from .generated.farmtally_ffi import (
     TransportError,
     WireResponse,
 )
+
+T = TypeVar("T")
+
 
 class _Keys(KeyStore):
     """An app's key store, for calls in the loop that made this."""
@@ -75,6 +82,35 @@ class _Transport(Transport):
         if not isinstance(answer, WireResponse) or not isinstance(answer.body, (bytes, bytearray)):
             raise TransportError.Failed("an answer is a WireResponse whose body is bytes")
         return WireResponse(status=answer.status, body=bytes(answer.body), location=answer.location)
+
+
+class _Printer(Printer):
+    """An app's printer, for calls in the loop that made this."""
+
+    def __init__(self, printer):
+        self._printer, self._loop = printer, asyncio.get_running_loop()
+
+    def send(self, bytes):
+        return self._loop, partial(self._printer.send, bytes)
+
+    def ask(self, question):
+        return self._loop, partial(self._printer.ask, question)
+
+
+class Paper(farmtally_ffi.Paper):
+    __doc__ = farmtally_ffi.Paper.__doc__
+
+    async def print(self, printer: Printer, profile: PrinterProfile, fonts: list[bytes] | None = None) -> PrintReport:
+        """Prints the paper line by line, and asks the printer after each line whether it is on paper. The record is not changed: call
+        record_print if paper was used.
+
+        The printer is called in the event loop that calls this. An error of it that is no PrinterError ends the print as PrinterError.Gone does.
+        """
+        return await super().print(_Printer(printer), profile, fonts or [])
+
+
+# The class whose objects the generated calls return.
+farmtally_ffi.Paper = Paper
 
 
 class FieldClient(farmtally_ffi.FieldClient):
@@ -116,65 +152,66 @@ class FieldClient(farmtally_ffi.FieldClient):
 
     def watch_session(self) -> AsyncIterator[Session | None]:
         """`session`, now and after each change."""
-        return self._watch(self.session, Topic.SESSION, Topic.REFERENCE)
+        return self.watch(self.session, Topic.SESSION, Topic.REFERENCE)
 
     def watch_users(self) -> AsyncIterator[list[PhoneUser]]:
         """`users`, now and after each change."""
-        return self._watch(self.users, Topic.SESSION, Topic.REFERENCE)
+        return self.watch(self.users, Topic.SESSION, Topic.REFERENCE)
 
     def watch_access(self) -> AsyncIterator[Access]:
         """`access`, now and after each change."""
-        return self._watch(self.access, Topic.SESSION, Topic.SYNC)
+        return self.watch(self.access, Topic.SESSION, Topic.SYNC)
 
     def watch_reference(self) -> AsyncIterator[Reference]:
         """`reference`, now and after each change."""
-        return self._watch(self.reference, Topic.REFERENCE)
+        return self.watch(self.reference, Topic.REFERENCE)
 
     def watch_today(self, centre: str, date: str | None = None) -> AsyncIterator[Today]:
         """`today`, now and after each change."""
-        return self._watch(lambda: self.today(centre, date), Topic.DELIVERIES, Topic.LOADS, Topic.SYNC)
+        return self.watch(lambda: self.today(centre, date), Topic.DELIVERIES, Topic.LOADS, Topic.SYNC)
 
     def watch_deliveries(self, query: DeliveryQuery) -> AsyncIterator[DeliveryPage]:
         """`deliveries`, now and after each change."""
-        return self._watch(lambda: self.deliveries(query), Topic.DELIVERIES, Topic.SYNC)
+        return self.watch(lambda: self.deliveries(query), Topic.DELIVERIES, Topic.SYNC)
 
     def watch_delivery(self, delivery_id: str) -> AsyncIterator[DeliveryView]:
         """`delivery`, now and after each change."""
-        return self._watch(lambda: self.delivery(delivery_id), Topic.DELIVERIES, Topic.INBOX, Topic.SYNC)
+        return self.watch(lambda: self.delivery(delivery_id), Topic.DELIVERIES, Topic.INBOX, Topic.SYNC)
 
     def watch_farmers(self, query: FarmerQuery) -> AsyncIterator[FarmerPage]:
         """`farmers`, now and after each change."""
-        return self._watch(lambda: self.farmers(query), Topic.FARMERS)
+        return self.watch(lambda: self.farmers(query), Topic.FARMERS)
 
     def watch_loads(self, query: LoadQuery) -> AsyncIterator[LoadPage]:
         """`loads`, now and after each change."""
-        return self._watch(lambda: self.loads(query), Topic.LOADS, Topic.SYNC)
+        return self.watch(lambda: self.loads(query), Topic.LOADS, Topic.SYNC)
 
     def watch_farmer(self, farmer_id: str) -> AsyncIterator[FarmerView]:
         """`farmer`, now and after each change."""
-        return self._watch(lambda: self.farmer(farmer_id), Topic.FARMERS, Topic.INBOX, Topic.SYNC)
+        return self.watch(lambda: self.farmer(farmer_id), Topic.FARMERS, Topic.INBOX, Topic.SYNC)
 
     def watch_load(self, load_id: str) -> AsyncIterator[LoadView]:
         """`load`, now and after each change."""
-        return self._watch(lambda: self.load(load_id), Topic.LOADS, Topic.INBOX, Topic.SYNC)
+        return self.watch(lambda: self.load(load_id), Topic.LOADS, Topic.INBOX, Topic.SYNC)
 
     def watch_inbox(self) -> AsyncIterator[InboxPage]:
         """`inbox`, now and after each change."""
-        return self._watch(self.inbox, Topic.INBOX)
+        return self.watch(self.inbox, Topic.INBOX)
 
     def watch_sync_status(self) -> AsyncIterator[SyncStatus]:
         """`sync_status`, now and after each change."""
-        return self._watch(self.sync_status, Topic.SYNC)
+        return self.watch(self.sync_status, Topic.SYNC)
 
     def watch_sync_progress(self) -> AsyncIterator[SyncProgress | None]:
         """Progress of the running sync; None while none runs."""
-        return self._watch(self._sync_progress, Topic.SYNC)
+        return self.watch(self._sync_progress, Topic.SYNC)
 
     async def _sync_progress(self):
         event = await self.wait_for_event(0)
         return event and event.progress
 
-    async def _watch(self, read, *topics):
+    async def watch(self, read: Callable[[], Awaitable[T]], *topics: Topic) -> AsyncIterator[T]:
+        """Another read, now and after each change of the topics: `client.watch(lambda: client.lorry_requests(query), Topic.FORMS)`."""
         after, last = 0, self
         while (event := await self.wait_for_event(after)) is not None:
             after = event.sequence

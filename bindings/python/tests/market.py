@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -47,6 +48,7 @@ REFERENCE = {
             "commodity": "TOMATO",
             "valid_from": "2020-01-01",
             "bag_types": [{"number": 0, "name": "crate", "tare_g": 1_500}, {"number": 1, "name": "sack", "tare_g": 250}],
+            "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}],
         }
     ],
 }
@@ -104,7 +106,7 @@ class Server:
 
 
 class Market:
-    """An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries."""
+    """An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks and three lorries."""
 
     def __init__(self, server):
         self.server = server
@@ -115,6 +117,10 @@ class Market:
         """A code from the office."""
         where = [argument for centre in centres or ["KOLAR"] for argument in ("--centre", centre)]
         return self.server.run("enrol-code", "--org", self.organisation, "--user", name, "--role", role, *where)
+
+    def shares(self, device, name, role):
+        """Lets somebody else work at KOLAR on a phone too."""
+        self.server.run("grant", "add", "--org", self.organisation, "--device", device, "--user", name, "--role", role, "--centre", "KOLAR")
 
     async def meets(self, name, key_store=None, transport=None, folder=None):
         """Somebody with a phone that is not enrolled."""
@@ -232,3 +238,24 @@ class Person:
         """Field, hardness and number of values of the conflicts in the inbox."""
         conflicts = [it.conflict for it in await self.inbox() if it.is_CONFLICT()]
         return [(it.field, it.is_hard, len(it.values)) for it in conflicts]
+
+
+class MarketCase(unittest.IsolatedAsyncioTestCase):
+    """A test with a market of its own on the server of its class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+        cls.addClassCleanup(cls.server.close)
+        cls.server.start()
+
+    async def asyncSetUp(self):
+        self.market = Market(self.server)
+        self.addAsyncCleanup(self.market.close)
+
+    async def refused(self, error, call, **fields):
+        """The call fails with this error and these fields."""
+        with self.assertRaises(error) as caught:
+            await call
+        for name, value in fields.items():
+            self.assertEqual(getattr(caught.exception, name), value)

@@ -95,6 +95,8 @@ class Ends(unittest.TestCase):
     def test_a_program_that_is_interrupted_ends_while_its_transport_is_asked(self):
         self.program("""
             app = Silent()
+            # A shell starts jobs in the background with the signal ignored.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
             async def works():
                 client = await opens(transport=app)

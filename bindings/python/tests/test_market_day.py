@@ -1,4 +1,4 @@
-"""The scenarios of bindings/scenarios.md, in its order."""
+"""The scenarios of bindings/scenarios.md about the client, in its order; those about records are in test_records.py."""
 
 import asyncio
 import gc
@@ -11,6 +11,7 @@ import textwrap
 import unittest
 from pathlib import Path
 
+import test_records
 from farmtally_field import (
     Calculation,
     Check,
@@ -23,16 +24,13 @@ from farmtally_field import (
     FarmerQuery,
     FieldClient,
     FieldError,
-    ImportInput,
     Lifecycle,
     LineKind,
     LoadEdit,
-    LoadQuery,
     LoadState,
     Measured,
     ReadingInput,
     RecordRef,
-    ReportQuery,
     Role,
     StartDraft,
     Sum,
@@ -41,7 +39,7 @@ from farmtally_field import (
     Topic,
     Totals,
 )
-from market import MISTYPED, PACKAGE, Carrier, Keys, Market, Server, examples
+from market import MISTYPED, PACKAGE, Carrier, Keys, Market, MarketCase, Server, examples
 
 # An app that weighs one bag after another and tells how many it has, until it is killed.
 # A server's answer that the app is too old: the CBOR of a problem in a zstd frame.
@@ -114,24 +112,7 @@ asyncio.run(weighs())
 """
 
 
-class MarketDay(unittest.IsolatedAsyncioTestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server()
-        cls.addClassCleanup(cls.server.close)
-        cls.server.start()
-
-    async def asyncSetUp(self):
-        self.market = Market(self.server)
-        self.addAsyncCleanup(self.market.close)
-
-    async def refused(self, error, call, **fields):
-        """The call fails with this error and these fields."""
-        with self.assertRaises(error) as caught:
-            await call
-        for name, value in fields.items():
-            self.assertEqual(getattr(caught.exception, name), value)
-
+class MarketDay(MarketCase):
     async def test_a_new_phone_has_no_session_and_may_not_record(self):
         asha = await self.market.meets("Asha")
         self.assertIsNone(await asha.client.session())
@@ -355,7 +336,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         for turn in range(50):
             draft = await asha.begins(lakshmi, "20", "21")
             recording.append(draft.delivery_id)
-            cut += await self.cancel(asha.client.record_delivery(draft.basis), turn % 5)
+            cut += await self.cancel(asha.client.record_delivery(draft.basis, [Check(code="possible_duplicate")]), turn % 5)
             draft = await asha.begins(lakshmi, "30")
             weighing.append(draft.delivery_id)
             edits = [DraftEdit.ADD_BAG("31"), DraftEdit.ADD_BAG("32")]
@@ -422,7 +403,7 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 client.deliveries(DeliveryQuery(load_id=bad)),
             ],
             "bag_id": [amend(DeliveryEdit.VOID_BAG(bad, MISTYPED))],
-            "number": [edit(DraftEdit.REMOVE_BAG(7))],
+            "number": [edit(DraftEdit.REMOVE(7))],
             "bag_type": [edit(DraftEdit.ADD_BAG("20", bag_type=16))],
             "moisture": [edit(DraftEdit.ADD_READING(ReadingInput.MOISTURE("100.5")))],
             "edits": [client.amend_delivery(recorded.basis, MISTYPED, [])],
@@ -468,13 +449,13 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
                 await person.weighs(farmer, weight)
             return await person.client.sync()
 
-        reports = await asyncio.gather(works(asha, "Lakshmi", ["20"] * 10), works(ravi, "Ramesh", ["30"] * 20))
+        reports = await asyncio.gather(works(asha, "Lakshmi", [f"{20 + it}" for it in range(10)]), works(ravi, "Ramesh", [f"{30 + it}" for it in range(20)]))
         self.assertEqual([(it.outcome, it.counts.logged) for it in reports], [(SyncOutcome.COMPLETE, 12), (SyncOutcome.COMPLETE, 22)])
         await asha.client.shut_down()
-        self.assertEqual(await ravi.totals(), Sum(deliveries=20, voided=0, bags=20, gross_g=600_000))
+        self.assertEqual(await ravi.totals(), Sum(deliveries=20, voided=0, bags=20, gross_g=790_000))
         self.assertEqual([row.contact.name for row in (await ravi.client.farmers(FarmerQuery(centre="KOLAR"))).items], ["Ramesh"])
         await asha.restarts()
-        self.assertEqual(await asha.totals(), Sum(deliveries=10, voided=0, bags=10, gross_g=200_000))
+        self.assertEqual(await asha.totals(), Sum(deliveries=10, voided=0, bags=10, gross_g=245_000))
 
     async def test_five_hundred_parallel_calls_answer(self):
         asha = await self.market.hires("Asha", "clerk")
@@ -901,31 +882,6 @@ class MarketDay(unittest.IsolatedAsyncioTestCase):
         [draft] = (await asha.client.today("KOLAR")).drafts
         self.assertEqual(draft.totals.bags, 2)
 
-    async def test_farmers_are_imported_and_reports_are_written(self):
-        asha = await self.market.hires("Asha", "field_manager")
-        file = self.server.path / f"{self.market.organisation}.csv"
-        file.write_text("name;mobile\nLakshmi Devi;98450 11111\n;98450 22222\nRamesh Gowda;9.845033333E+09\n")
-        planned = await asha.client.import_farmers(str(file), ImportInput(centre="KOLAR", is_dry_run=True))
-        self.assertEqual((await asha.client.farmers(FarmerQuery(centre="KOLAR"))).items, [])
-        done = await asha.client.import_farmers(str(file), ImportInput(centre="KOLAR"))
-        self.assertEqual(done, planned)
-        self.assertEqual([(it.line, it.column, it.code) for it in done.issues], [(3, "name", "name_missing")])
-        again = await asha.client.import_farmers(str(file), ImportInput(centre="KOLAR"))
-        self.assertEqual((done.registered, again.registered, again.known), (2, 0, 2))
-        self.assertIsNone(await asha.client.import_progress())
-        [lakshmi] = (await asha.client.farmers(FarmerQuery(centre="KOLAR", text="11111"))).items
-        load = await asha.opens("KA07A1111")
-        await asha.weighs(await asha.client.farmer(lakshmi.farmer_id), "20", load=load)
-        [listed] = (await asha.client.loads(LoadQuery(lorry="KA07A1111"))).items
-        self.assertEqual((listed.row.load_id, listed.sum.gross_g), (load.load_id, 20_000))
-        report = await asha.client.report(ReportQuery(report="by_farmer"))
-        [row] = report.rows
-        cells = dict(zip(report.columns, row))
-        self.assertEqual((cells["farmer_name"].text, cells["gross_g"].number), ("Lakshmi Devi", 20_000))
-        self.assertEqual(await asha.client.export_report(ReportQuery(report="by_farmer"), "csv", str(file)), 1)
-        [names, line] = file.read_text().splitlines()
-        self.assertEqual((names.split(","), line.split(",")[1]), (report.columns, "Lakshmi Devi"))
-
     async def test_ten_thousand_calls_leave_no_memory_behind(self):
         asha = await self.market.hires("Asha", "clerk")
         draft = await asha.begins(await asha.registers("Lakshmi Devi"), *["20"] * 20)
@@ -948,7 +904,7 @@ class Documents(unittest.TestCase):
         text = (PACKAGE.parent / "scenarios.md").read_text()
         names = re.findall(r"^\d+\. ([^:]+):", text, re.MULTILINE)
         expected = {"test_" + name.replace(" ", "_") for name in names}
-        self.assertEqual({name for name in vars(MarketDay) if name.startswith("test_")}, expected)
+        self.assertEqual({name for case in (MarketDay, test_records.Records) for name in vars(case) if name.startswith("test_")}, expected)
 
     def test_the_example_with_a_question_is_what_runs(self):
         [example] = [it for it in examples() if "Confirm" in it]

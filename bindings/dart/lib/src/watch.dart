@@ -14,53 +14,54 @@ import 'generated/farmtally_ffi.dart';
 /// ends it.
 extension FieldClientWatch on FieldClient {
   /// [FieldClient.session], now and after each change.
-  Stream<Session?> watchSession() => _watch(const {Topic.session, Topic.reference}, session);
+  Stream<Session?> watchSession() => watch(const {Topic.session, Topic.reference}, session);
 
   /// [FieldClient.users], now and after each change.
-  Stream<List<PhoneUser>> watchUsers() => _watch(const {Topic.session, Topic.reference}, users);
+  Stream<List<PhoneUser>> watchUsers() => watch(const {Topic.session, Topic.reference}, users);
 
   /// [FieldClient.access], now and after each change.
-  Stream<Access> watchAccess() => _watch(const {Topic.session, Topic.sync}, access);
+  Stream<Access> watchAccess() => watch(const {Topic.session, Topic.sync}, access);
 
   /// [FieldClient.reference], now and after each change.
-  Stream<Reference> watchReference() => _watch(const {Topic.reference}, reference);
+  Stream<Reference> watchReference() => watch(const {Topic.reference}, reference);
 
   /// [FieldClient.today], now and after each change.
   Stream<Today> watchToday(CentreCode centre, {BusinessDate? date}) =>
-      _watch(const {Topic.deliveries, Topic.loads, Topic.sync}, () => today(centre, date: date));
+      watch(const {Topic.deliveries, Topic.loads, Topic.sync}, () => today(centre, date: date));
 
   /// [FieldClient.deliveries], now and after each change.
   Stream<DeliveryPage> watchDeliveries(DeliveryQuery query) =>
-      _watch(const {Topic.deliveries, Topic.sync}, () => deliveries(query));
+      watch(const {Topic.deliveries, Topic.sync}, () => deliveries(query));
 
   /// [FieldClient.delivery], now and after each change.
   Stream<DeliveryView> watchDelivery(DeliveryId deliveryId) =>
-      _watch(const {Topic.deliveries, Topic.inbox, Topic.sync}, () => delivery(deliveryId));
+      watch(const {Topic.deliveries, Topic.inbox, Topic.sync}, () => delivery(deliveryId));
 
   /// [FieldClient.farmers], now and after each change.
-  Stream<FarmerPage> watchFarmers(FarmerQuery query) => _watch(const {Topic.farmers}, () => farmers(query));
+  Stream<FarmerPage> watchFarmers(FarmerQuery query) => watch(const {Topic.farmers}, () => farmers(query));
 
   /// [FieldClient.loads], now and after each change.
-  Stream<LoadPage> watchLoads(LoadQuery query) => _watch(const {Topic.loads, Topic.sync}, () => loads(query));
+  Stream<LoadPage> watchLoads(LoadQuery query) => watch(const {Topic.loads, Topic.sync}, () => loads(query));
 
   /// [FieldClient.farmer], now and after each change.
   Stream<FarmerView> watchFarmer(FarmerId farmerId) =>
-      _watch(const {Topic.farmers, Topic.inbox, Topic.sync}, () => farmer(farmerId));
+      watch(const {Topic.farmers, Topic.inbox, Topic.sync}, () => farmer(farmerId));
 
   /// [FieldClient.load], now and after each change.
-  Stream<LoadView> watchLoad(LoadId loadId) => _watch(const {Topic.loads, Topic.inbox, Topic.sync}, () => load(loadId));
+  Stream<LoadView> watchLoad(LoadId loadId) => watch(const {Topic.loads, Topic.inbox, Topic.sync}, () => load(loadId));
 
   /// [FieldClient.inbox], now and after each change.
-  Stream<InboxPage> watchInbox() => _watch(const {Topic.inbox}, inbox);
+  Stream<InboxPage> watchInbox() => watch(const {Topic.inbox}, inbox);
 
   /// [FieldClient.syncStatus], now and after each change.
-  Stream<SyncStatus> watchSyncStatus() => _watch(const {Topic.sync}, syncStatus);
+  Stream<SyncStatus> watchSyncStatus() => watch(const {Topic.sync}, syncStatus);
 
   /// Progress of the running sync; null while none runs.
   Stream<SyncProgress?> watchSyncProgress() =>
       _Watch(_Pump.of(this), const {Topic.sync}, (event) async => event.progress).stream;
 
-  Stream<T> _watch<T>(Set<Topic> topics, Future<T> Function() read) =>
+  /// Another read, now and after each change of the topics: `client.watch({Topic.forms}, () => client.lorryRequests(query))`.
+  Stream<T> watch<T>(Set<Topic> topics, Future<T> Function() read) =>
       _Watch(_Pump.of(this), topics, (_) => read()).stream;
 }
 

@@ -8,6 +8,7 @@ import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 import java.nio.file.Files
 import java.util.concurrent.TimeUnit
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.future.await
 import kotlinx.coroutines.runBlocking
 import org.farmtally.field.CentreCode
@@ -16,9 +17,11 @@ import org.farmtally.field.ClientConfig
 import org.farmtally.field.CommodityCode
 import org.farmtally.field.Contact
 import org.farmtally.field.DeliveryView
+import org.farmtally.field.DeviceCode
 import org.farmtally.field.DraftEdit
 import org.farmtally.field.FarmerView
 import org.farmtally.field.FieldClient
+import org.farmtally.field.FieldException
 import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.KeyStoreException
@@ -31,6 +34,7 @@ import org.farmtally.field.Transport
 import org.farmtally.field.TransportException
 import org.farmtally.field.WireRequest
 import org.farmtally.field.WireResponse
+import org.junit.jupiter.api.fail
 
 val MISTYPED = Reason("mistyped")
 
@@ -53,7 +57,8 @@ private const val REFERENCE = """{
     ],
     "rule_sets": [{
         "number": 1, "commodity": "TOMATO", "valid_from": "2020-01-01",
-        "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 250}]
+        "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 250}],
+        "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}]
     }]
 }"""
 
@@ -104,7 +109,7 @@ class Server : AutoCloseable {
         ProcessBuilder(binary, *arguments, "--data", folder.resolve("server").path)
 }
 
-/** An organisation of its own, with the centres KOLAR and MALUR, tomatoes, crates, sacks and three lorries. */
+/** An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks and three lorries. */
 class Market(private val server: Server) : AutoCloseable {
     val organisation = server.run("org", "create", "Kolar growers", "--country", "IN", "--same-name", "--reference", server.reference.path)
     private val people = mutableListOf<Person>()
@@ -114,6 +119,11 @@ class Market(private val server: Server) : AutoCloseable {
         val where = centres.ifEmpty { arrayOf("KOLAR") }.flatMap { listOf("--centre", it) }
         return server.run("enrol-code", "--org", organisation, "--user", name, "--role", role, *where.toTypedArray())
     }
+
+    /** Lets somebody else work at KOLAR on a phone too. */
+    fun shares(device: DeviceCode, name: String, role: String) = server.run(
+        "grant", "add", "--org", organisation, "--device", device.value, "--user", name, "--role", role, "--centre", "KOLAR",
+    )
 
     /** Somebody with a phone that is not enrolled. */
     suspend fun meets(
@@ -207,3 +217,15 @@ class Person(val folder: String, val keys: Keys, var client: FieldClient) {
     suspend fun conflicts() =
         inbox<InboxKind.Conflict>().map { (conflict) -> Triple(conflict.field, conflict.isHard, conflict.values.size) }
 }
+
+/** What JUnit runs returns nothing. */
+fun story(tell: suspend CoroutineScope.() -> Unit) = runBlocking { tell() }
+
+/** The error with which a call fails. */
+suspend inline fun <reified E : FieldException> refused(call: () -> Unit): E =
+    try {
+        call()
+        null
+    } catch (error: FieldException) {
+        error as? E ?: throw error
+    } ?: fail("nothing was refused")

@@ -5,7 +5,6 @@ import java.io.IOException
 import java.io.RandomAccessFile
 import java.time.Instant
 import kotlinx.coroutines.CompletableDeferred
-import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
@@ -19,7 +18,6 @@ import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.coroutines.yield
@@ -27,7 +25,6 @@ import org.farmtally.field.BagTypeRule
 import org.farmtally.field.Basis
 import org.farmtally.field.BusinessDate
 import org.farmtally.field.Calculation
-import org.farmtally.field.Cell
 import org.farmtally.field.CentreCode
 import org.farmtally.field.ChangeHash
 import org.farmtally.field.Check
@@ -44,20 +41,17 @@ import org.farmtally.field.FarmerQuery
 import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
 import org.farmtally.field.Grams
-import org.farmtally.field.ImportInput
 import org.farmtally.field.InboxKind
 import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.LineKind
 import org.farmtally.field.LoadId
 import org.farmtally.field.LoadEdit
-import org.farmtally.field.LoadQuery
 import org.farmtally.field.LoadState
 import org.farmtally.field.LorryPlate
 import org.farmtally.field.Measured
 import org.farmtally.field.ReadingInput
 import org.farmtally.field.RecordRef
-import org.farmtally.field.ReportQuery
 import org.farmtally.field.Role
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
@@ -86,7 +80,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.fail
 
-/** The scenarios of bindings/scenarios.md, in its order. */
+/** The scenarios of bindings/scenarios.md about the client, in its order; those about records are in RecordsTest. */
 class MarketDayTest {
     companion object {
         private val server = Server()
@@ -348,7 +342,7 @@ class MarketDayTest {
         var cut = 0
         repeat(50) { turn ->
             val whole = asha.begins(lakshmi, "20", "21").also { recording += it.deliveryId }
-            if (cancelled(turn % 5) { asha.client.recordDelivery(whole.basis) }) cut++
+            if (cancelled(turn % 5) { asha.client.recordDelivery(whole.basis, listOf(Check("possible_duplicate"))) }) cut++
             val part = asha.begins(lakshmi, "30").also { weighing += it.deliveryId }
             val edits = listOf(DraftEdit.AddBag("31"), DraftEdit.AddBag("32"))
             if (cancelled(turn % 5) { asha.client.editDraft(part.basis, edits) }) cut++
@@ -440,16 +434,16 @@ class MarketDayTest {
             return person.client.sync()
         }
         val reports = listOf(
-            async(Dispatchers.Default) { works(asha, "Lakshmi", List(10) { "20" }) },
-            async(Dispatchers.Default) { works(ravi, "Ramesh", List(20) { "30" }) },
+            async(Dispatchers.Default) { works(asha, "Lakshmi", List(10) { "${20 + it}" }) },
+            async(Dispatchers.Default) { works(ravi, "Ramesh", List(20) { "${30 + it}" }) },
         ).awaitAll()
         val complete = listOf(SyncOutcome.COMPLETE to 12uL, SyncOutcome.COMPLETE to 22uL)
         assertEquals(complete, reports.map { it.outcome to it.counts.logged })
         asha.client.shutDown()
-        assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = Grams(600_000)), ravi.totals())
+        assertEquals(Sum(deliveries = 20u, voided = 0u, bags = 20u, grossG = Grams(790_000)), ravi.totals())
         assertEquals(listOf("Ramesh"), ravi.client.farmers(FarmerQuery(KOLAR)).items.map { it.contact.name })
         asha.restarts()
-        assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = Grams(200_000)), asha.totals())
+        assertEquals(Sum(deliveries = 10u, voided = 0u, bags = 10u, grossG = Grams(245_000)), asha.totals())
     } }
 
     @Test
@@ -873,34 +867,6 @@ class MarketDayTest {
     }
 
     @Test
-    fun `farmers are imported and reports are written`() = story {
-        val asha = market.hires("Asha", "field_manager")
-        val file = server.folder.resolve("${market.organisation}.csv")
-        file.writeText("name;mobile\nLakshmi Devi;98450 11111\n;98450 22222\nRamesh Gowda;9.845033333E+09\n")
-        val planned = asha.client.importFarmers(file.path, ImportInput(KOLAR, isDryRun = true))
-        assertTrue(asha.client.farmers(FarmerQuery(KOLAR)).items.isEmpty())
-        val done = asha.client.importFarmers(file.path, ImportInput(KOLAR))
-        assertEquals(planned, done)
-        val issues = done.issues.map { Triple(it.line, it.column, it.code) }
-        assertEquals(listOf(Triple(3uL, "name", "name_missing")), issues)
-        val again = asha.client.importFarmers(file.path, ImportInput(KOLAR))
-        assertEquals(listOf(2uL, 0uL, 2uL), listOf(done.registered, again.registered, again.known))
-        assertNull(asha.client.importProgress())
-        val lakshmi = asha.client.farmers(FarmerQuery(KOLAR, "11111")).items.single()
-        val load = asha.opens("KA07A1111")
-        asha.weighs(asha.client.farmer(lakshmi.farmerId), "20", load = load)
-        val listed = asha.client.loads(LoadQuery(lorry = LorryPlate("KA07A1111"))).items.single()
-        assertEquals(load.loadId to Grams(20_000), listed.row.loadId to listed.sum.grossG)
-        val totals = ReportQuery("by_farmer")
-        val report = asha.client.report(totals)
-        val cells = report.columns.zip(report.rows.single()).toMap()
-        assertEquals(Cell.Text("Lakshmi Devi") to Cell.Number(20_000), cells["farmer_name"] to cells["gross_g"])
-        assertEquals(1uL, asha.client.exportReport(totals, "csv", file.path))
-        val (names, line) = file.readLines()
-        assertEquals(report.columns to "Lakshmi Devi", names.split(",") to line.split(",")[1])
-    }
-
-    @Test
     fun `ten thousand calls leave no memory behind`() = story {
         val asha = market.hires("Asha", "clerk")
         val weights = Array(20) { "20" }
@@ -919,18 +885,6 @@ class MarketDayTest {
     }
 }
 
-/** What JUnit runs returns nothing. */
-private fun story(tell: suspend CoroutineScope.() -> Unit) = runBlocking { tell() }
-
-/** The error with which a call fails. */
-private suspend inline fun <reified E : FieldException> refused(call: () -> Unit): E =
-    try {
-        call()
-        null
-    } catch (error: FieldException) {
-        error as? E ?: throw error
-    } ?: fail("nothing was refused")
-
 /** Lets a call begin, cancels it after some turns of the dispatcher, and waits for its end: whether it was cut short. */
 private suspend fun cancelled(turns: Int, call: suspend () -> Unit) = coroutineScope {
     val job = launch(start = CoroutineStart.UNDISPATCHED) { call() }
@@ -943,7 +897,8 @@ class DocumentsTest {
     @Test
     fun `the tests are the scenarios`() {
         val names = Regex("""^\d+\. ([^:]+):""", RegexOption.MULTILINE).findAll(File("../scenarios.md").readText())
-        val tests = MarketDayTest::class.java.declaredMethods.filter { it.isAnnotationPresent(Test::class.java) }
+        val tests = listOf(MarketDayTest::class, RecordsTest::class)
+            .flatMap { it.java.declaredMethods.asList() }.filter { it.isAnnotationPresent(Test::class.java) }
         assertEquals(names.map { it.groupValues[1] }.toSet(), tests.map { it.name }.toSet())
     }
 
@@ -951,11 +906,11 @@ class DocumentsTest {
     fun `the examples of the README are what runs`() {
         val fence = Regex("""```kotlin\n(.*?)```""", RegexOption.DOT_MATCHES_ALL)
         val examples = fence.findAll(File("README.md").readText()).map { it.groupValues[1].trimEnd() }.toList()
-        assertEquals(2, examples.size)
-        val sources = listOf("MarketDayTest", "ExampleTest").map { File("src/test/kotlin/$it.kt").readText() }
-        for ((example, source) in listOf(examples[0].prependIndent("        "), examples[1]) zip sources)
+        assertEquals(3, examples.size)
+        val sources = listOf("MarketDayTest", "RecordsTest", "ExampleTest").map { File("src/test/kotlin/$it.kt").readText() }
+        for ((example, source) in examples.take(2).map { it.prependIndent("        ") } + examples[2] zip sources)
             assertTrue(source.contains(example), "the README's example differs: $example")
         val front = fence.findAll(File("../../README.md").readText()).single().groupValues[1].trimEnd()
-        assertTrue(sources[1].contains(front), "the example of the project's README differs: $front")
+        assertTrue(sources[2].contains(front), "the example of the project's README differs: $front")
     }
 }

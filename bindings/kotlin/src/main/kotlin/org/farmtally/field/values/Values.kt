@@ -34,6 +34,12 @@ value class CommodityCode(val value: String) {
     override fun toString() = value
 }
 
+/** Code of a type of empty bag or crate, such as `CRATE`. */
+@JvmInline
+value class ContainerCode(val value: String) {
+    override fun toString() = value
+}
+
 @JvmInline
 value class DeliveryId(val value: String) {
     override fun toString() = value
@@ -69,6 +75,12 @@ value class FarmerId(val value: String) {
 
 @JvmInline
 value class GrantId(val value: String) {
+    override fun toString() = value
+}
+
+/** Code of a scale, weighbridge or moisture meter, such as `SCALE7`. */
+@JvmInline
+value class InstrumentCode(val value: String) {
     override fun toString() = value
 }
 
