@@ -200,7 +200,7 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     ] {
         load = asha.client.change_load(load.basis, &step, &[]).expect("a step");
     }
-    let subjects = Subjects { delivery: voided, load: load.load_id, farmer: farmer.farmer_id };
+    let subjects = Subjects { delivery: voided, load: load.load_id, farmer: other.farmer_id };
     for_each_simple_kind!(simple_record(asha, &subjects));
     changes_a_request(asha, &subjects);
     asha.exports()

@@ -122,19 +122,52 @@ fn lots_and_vehicles_are_weighed_with_the_bags_that_were_counted_in_them() {
     assert_eq!((first.number, second.number, second.vehicle_g), (1, 2, Some(Grams(9_000_000))));
 
     let void = DeliveryEdit::VoidLot { lot_id: first.lot_id.clone(), reason: reason("weighed_twice") };
+    let amends = |edits: &[DeliveryEdit]| asha.client.amend_delivery(delivery.basis, &reason("weighed_again"), edits);
+    assert_eq!(invalid_field(amends(std::slice::from_ref(&void))), "bag_counts", "nobody knows how many were in it");
     let weight = |grams| Grams(grams).try_into().expect("a weight");
     let more = DeliveryEdit::AddLot { gross: weight(400_000), vehicle: None, source: None, grade: None, scale: None };
     let count = DeliveryEdit::SetBagCounts(vec![BagCount { bag_type: BagType::default(), grade: None, count: 68 }]);
-    let amended = asha
-        .client
-        .amend_delivery(delivery.basis, &reason("weighed_again"), &[void.clone(), more, count])
-        .expect("amended");
+    assert_eq!(invalid_field(amends(std::slice::from_ref(&more))), "bag_counts");
+    let both = delivery.lots.iter().map(|it| it.lot_id.clone());
+    let both = both.map(|lot_id| DeliveryEdit::VoidLot { lot_id, reason: reason("weighed_twice") });
+    let without: Vec<_> = both.chain([count.clone()]).collect();
+    assert_eq!(invalid_field(amends(&without)), "bag_counts", "no lot is left");
+    let amended = amends(&[void.clone(), more, count]).expect("amended");
     assert_eq!((amended.totals.bags, amended.totals.gross_g), (68, Grams(3_400_000)));
     assert_eq!(amended.lots.iter().map(|it| (it.number, it.voids.len())).collect::<Vec<_>>(), [(1, 1), (2, 0), (3, 0)]);
     assert_eq!(invalid_field(asha.client.amend_delivery(amended.basis, &reason("again"), &[void])), "lot_id");
     let seen = seen_by(&ravi, &delivery, &asha);
     assert_eq!((&seen.lots, &seen.bag_counts, seen.totals), (&amended.lots, &amended.bag_counts, amended.totals));
     assert_eq!(ravi.sum().gross_g, Grams(3_400_000));
+}
+
+#[test]
+fn bags_and_lots_to_which_two_phones_gave_one_number_are_apart_when_the_farmer_is_corrected() {
+    let mut market = Market::open(812);
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
+    let delivery = recorded(&asha, &[bag(50_000), bag(60_000)]);
+    let theirs = seen_by(&ravi, &delivery, &asha);
+    let weight = |grams| Grams(grams).try_into().expect("a weight");
+    let count = DeliveryEdit::SetBagCounts(vec![BagCount { bag_type: BagType::default(), grade: None, count: 60 }]);
+    let more = DeliveryEdit::AddLot { gross: weight(3_000_000), vehicle: None, source: None, grade: None, scale: None };
+    ravi.client.amend_delivery(theirs.basis, &reason("bag_forgotten"), &[more, count]).expect("a lot");
+    asha.amends(delivery.delivery_id, 40_000).expect("a bag");
+    asha.syncs_wholly();
+    let merged = seen_by(&asha, &delivery, &ravi);
+    assert_eq!((merged.bags[2].number, merged.lots[0].number), (3, 3));
+
+    let meena = asha.registers("Meena", "", "").farmer_id;
+    let again =
+        asha.client.correct_farmer(merged.basis, meena, &reason("wrong_farmer"), &Check::ALL).expect("corrected");
+    assert_eq!(again.totals, merged.totals);
+    let keys: BTreeSet<&str> =
+        again.bags.iter().map(|it| it.bag_id.as_str()).chain(again.lots.iter().map(|it| it.lot_id.as_str())).collect();
+    assert_eq!(keys.len(), 4, "{keys:?}");
+    let void = DeliveryEdit::VoidBag { bag_id: again.bags[2].bag_id.clone(), reason: reason("torn") };
+    let voided = asha.client.amend_delivery(again.basis, &reason("torn"), &[void]).expect("voided");
+    assert_eq!(voided.totals.gross_g, again.totals.gross_g - Grams(40_000));
+    let seen = seen_by(&ravi, &voided, &asha);
+    assert_eq!((&seen.bags, &seen.lots, seen.totals), (&voided.bags, &voided.lots, voided.totals));
 }
 
 #[test]
@@ -390,7 +423,7 @@ fn a_load_near_its_limit_is_asked_about_and_one_above_it_needs_a_reason() {
 #[test]
 fn a_farmer_delivers_at_any_centre_that_is_granted_to_the_clerk() {
     let mut market = Market::open(810);
-    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "field_manager"));
+    let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let code = asha.client.session().expect("a session").device_code;
     let centres = ["KOLAR", "MALUR"].map(|centre| centre.parse().expect("a code"));
     market.server.grant(market.organisation, code, "Asha", Role::FieldManager, &centres).expect("granted");

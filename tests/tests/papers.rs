@@ -152,6 +152,38 @@ fn a_receipt_says_that_it_is_a_copy_amended_replaced_or_void() {
 }
 
 #[test]
+fn an_amended_count_of_bags_in_a_lot_is_on_the_receipt_with_what_it_was() {
+    let (_market, asha, _ravi) = market(839);
+    let counts = |count| vec![BagCount { bag_type: BagType::default(), grade: None, count }];
+    let gross = Grams(500_000).try_into().expect("a weight");
+    let lot = DraftEdit::AddLot { gross, vehicle: None, source: None, grade: None, scale: None };
+    let delivery = weighs(&asha, None, &[lot, DraftEdit::SetBagCounts(counts(12))]);
+    let edit = DeliveryEdit::SetBagCounts(counts(10));
+    let amended = asha.client.amend_delivery(delivery.basis, &reason("counted_again"), &[edit]).expect("amended");
+    let paper = receipt(&asha, &amended);
+    let old: Vec<&str> = paper.lines().filter(|it| it.starts_with("Old:")).collect();
+    assert!(old.iter().any(|it| it.contains("12") && it.contains("10")), "{paper}");
+    assert_eq!(old.len(), 2, "bags and net: {paper}");
+}
+
+#[test]
+fn a_driver_reads_no_name_of_a_farmer_on_a_receipt() {
+    let (market, asha, _ravi) = market(840);
+    let delivery = weighs(&asha, None, &[bag(62_000)]);
+    assert!(receipt(&asha, &delivery).contains("Lakshmi"));
+    let session = asha.client.session().expect("a session");
+    let centres = ["KOLAR".parse().expect("a code")];
+    let driver = farmtally_core::permission::Role::Driver;
+    market.server.grant(market.organisation, session.device_code, "driver", driver, &centres).expect("granted");
+    asha.syncs_wholly();
+    let users = asha.client.users();
+    let user = users.iter().find(|it| it.role == driver).expect("a driver");
+    asha.client.switch_user(user.user_id).expect("switched");
+    let paper = receipt(&asha, &delivery);
+    assert!(!paper.contains("Lakshmi") && paper.contains("62.0 kg"), "{paper}");
+}
+
+#[test]
 fn grades_lots_and_quality_are_on_the_receipt() {
     let (_market, asha, _ravi) = market(833);
     let grade = |code: &str| Some(code.parse().expect("a code"));

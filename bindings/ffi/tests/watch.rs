@@ -9,7 +9,7 @@ const PYTHON: &str = include_str!("../../python/farmtally_field/client.py");
 
 /// What each stream of a layer listens to, in small letters and without underscores.
 fn streams(source: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let is_code = |line: &&str| !["//", "*", "\"\"\""].iter().any(|mark| line.trim_start().starts_with(mark));
+    let is_code = |line: &&str| !["//", "/*", "*", "\"\"\""].iter().any(|mark| line.trim_start().starts_with(mark));
     let code = source.lines().filter(is_code).collect::<Vec<_>>().join("\n").to_lowercase().replace('_', "");
     // Swift leaves the type of a topic out.
     let code = code.replace("[.", "[topic.").replace(", .", ", topic.");

@@ -102,13 +102,13 @@ impl FieldClient {
             require_current(basis, basis.document_id, found.version())?;
             let Found { stored, record } = found;
             check_change(&record, author.grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))?;
+            let fixed = "only some fields can be changed: withdraw the record and make another";
+            let puts = simple::change(&record.content, &content, action.stamp);
+            let puts = puts.ok_or_else(|| Error::invalid("content", fixed))?;
             let centre = stored.scope.centre().filter(|_| content.commodity().is_some());
             if centre.is_some() && self.scope_of(action, centre, &content)? != stored.scope {
                 return Err(Error::invalid("business_date", "is outside of the record's season"));
             }
-            let fixed = "only some fields can be changed: withdraw the record and make another";
-            let puts = simple::change(&record.content, &content, action.stamp);
-            let puts = puts.ok_or_else(|| Error::invalid("content", fixed))?;
             if !puts.is_empty() {
                 action.edit(stored.kind, basis.document_id, &stored.scope, Some(&stored), puts)?;
             }

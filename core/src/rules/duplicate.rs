@@ -93,6 +93,14 @@ mod tests {
     }
 
     #[test]
+    fn bags_that_were_counted_are_not_equal_to_weighed_ones_and_nothing_is_no_heap() {
+        let ten = heap(&[50_000, 51_000, 52_000, 53_000, 54_000, 55_000, 56_000, 57_000, 58_000, 59_000]);
+        let mostly_counted = Heap { weights: vec![Grams(50_000)], bags: 10, gross: Grams(900_000) };
+        assert!(!ten.may_equal(&mostly_counted) && !mostly_counted.may_equal(&ten));
+        assert!(!heap(&[]).may_equal(&heap(&[])));
+    }
+
+    #[test]
     fn deliveries_of_nearly_one_weight_or_of_mostly_equal_bags_may_be_one_heap() {
         let ten = [20_000, 21_000, 22_000, 23_000, 24_000, 25_000, 26_000, 27_000, 28_000, 29_000];
         let with = |changed: &[(usize, i64)]| {
