@@ -699,7 +699,8 @@ void marketDay(Server server, String library) {
     carrier.next = asha.client.cancelSync;
     final cancelled = await asha.client.sync();
     expect(cancelled.outcome, SyncOutcome.cancelled);
-    isTrue(cancelled.counts.logged > 0 && cancelled.counts.logged < 2000, '$cancelled');
+    // None, if the answer to the first request had not been read.
+    isTrue(cancelled.counts.logged < 2000, '$cancelled');
 
     carrier.next = () async {};
     final slice = await asha.client.sync(inBackground: true, budgetMs: 0);

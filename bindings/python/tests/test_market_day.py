@@ -743,7 +743,8 @@ class MarketDay(MarketCase):
         carrier.next = asha.client.cancel_sync
         cancelled = await asha.client.sync()
         self.assertEqual(cancelled.outcome, SyncOutcome.CANCELLED)
-        self.assertTrue(0 < cancelled.counts.logged < 2_000, cancelled)
+        # None, if the answer to the first request had not been read.
+        self.assertLess(cancelled.counts.logged, 2_000)
 
         carrier.sent, carrier.next = -100, None
         slice_ = await asha.client.sync(in_background=True, budget_ms=0)

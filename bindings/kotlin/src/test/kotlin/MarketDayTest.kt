@@ -717,7 +717,8 @@ class MarketDayTest {
         carrier.next = { asha.client.cancelSync() }
         val cancelled = asha.client.sync()
         assertEquals(SyncOutcome.CANCELLED, cancelled.outcome)
-        assertTrue(cancelled.counts.logged in 1uL..1_999uL, "$cancelled")
+        // None, if the answer to the first request had not been read.
+        assertTrue(cancelled.counts.logged < 2_000uL, "$cancelled")
 
         carrier.next = {}
         val slice = asha.client.sync(inBackground = true, budgetMs = 0uL)
