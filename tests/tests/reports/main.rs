@@ -83,6 +83,8 @@ fn a_wrong_query_names_its_field_and_writes_no_file() {
     let kolar = || Some("KOLAR".parse().expect("a code"));
     let (book, top) = (ReportQuery::new(ReportCode::DayBook), ReportQuery::new(ReportCode::TopFarmers));
     let (first, second) = (day("2019-05-09"), day("2019-05-10"));
+    let farmer_id = Some(asha.registers("Lakshmi Devi", "", "").farmer_id);
+    let of_farmer = |report| ReportQuery { farmer_id, ..ReportQuery::new(report) };
     let path = market.path_of("report.csv");
     for (query, wrong) in [
         (book.clone(), "centre"),
@@ -91,6 +93,10 @@ fn a_wrong_query_names_its_field_and_writes_no_file() {
         (ReportQuery { centre: kolar(), from_date: first, to_date: second, ..book.clone() }, "from_date"),
         (ReportQuery { from_date: second, to_date: first, ..ReportQuery::new(ReportCode::ByDay) }, "from_date"),
         (ReportQuery::new(ReportCode::FarmerStatement), "farmer_id"),
+        (ReportQuery { centre: kolar(), ..ReportQuery::new(ReportCode::Unsent) }, "centre"),
+        (of_farmer(ReportCode::Unsent), "farmer_id"),
+        (of_farmer(ReportCode::Loads), "farmer_id"),
+        (of_farmer(ReportCode::Farmers), "farmer_id"),
         (ReportQuery { top: 0, ..top.clone() }, "top"),
         (ReportQuery { top: MAX_TOP + 1, ..top.clone() }, "top"),
     ] {

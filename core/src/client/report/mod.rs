@@ -203,13 +203,17 @@ fn check(query: &ReportQuery, author: &Author) -> Result<(), Error> {
         author.require_centre(centre)?;
     }
     check_days(query.from_date, query.to_date)?;
-    let needs = |field, reason: &str| Err(Error::invalid(field, reason));
+    let wrong = |field, reason: &str| Err(Error::invalid(field, reason));
     match query.report {
-        ReportCode::DayBook if query.centre.is_none() => needs("centre", "a day book is of one centre"),
+        ReportCode::DayBook if query.centre.is_none() => wrong("centre", "a day book is of one centre"),
         ReportCode::DayBook if query.from_date.is_none() || query.from_date != query.to_date => {
-            needs("from_date", "a day book is of one day, the first and the last")
+            wrong("from_date", "a day book is of one day, the first and the last")
         }
-        ReportCode::FarmerStatement if query.farmer_id.is_none() => needs("farmer_id", "a statement is of one farmer"),
+        ReportCode::Unsent if query.centre.is_some() => wrong("centre", "unsent records are listed of all centres"),
+        ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers if query.farmer_id.is_some() => {
+            wrong("farmer_id", "this report is not of one farmer")
+        }
+        ReportCode::FarmerStatement if query.farmer_id.is_none() => wrong("farmer_id", "a statement is of one farmer"),
         ReportCode::TopFarmers if !(1..=MAX_TOP).contains(&query.top) => {
             Err(Error::invalid("top", format!("1 to {MAX_TOP} farmers can be asked for")))
         }
