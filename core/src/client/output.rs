@@ -69,7 +69,8 @@ mod tests {
         for path in [Path::new("field.db"), Path::new("./field.db"), &here.join("field.db")] {
             assert_eq!(folder_of(path).expect("a folder"), here, "{}", path.display());
         }
-        assert!(folder_of(Path::new("/")).is_err());
-        assert!(folder_of(Path::new("/no such folder/field.db")).is_err());
+        let kind = |path: &str| folder_of(Path::new(path)).expect_err("no folder").kind();
+        assert_eq!(kind("/"), ErrorKind::InvalidInput);
+        assert_eq!(kind("/no such folder/field.db"), ErrorKind::NotFound);
     }
 }

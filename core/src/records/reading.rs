@@ -93,6 +93,6 @@ mod tests {
             assert_eq!((read.measured().expect("a value"), &read), (measured, &reading));
         }
         let too_moist: Reading = decode(&encode(&(10_001_u32,))).expect("it decodes");
-        assert!(too_moist.measured().is_err());
+        assert!(matches!(too_moist.measured(), Err(Error::Malformed { .. })));
     }
 }
