@@ -23,7 +23,7 @@ class Roll extends Printer {
 
   @override
   Future<int> send(Uint8List bytes) async {
-    if (!isConnected) throw const PrinterGone(reason: 'switched off');
+    if (!isConnected) throw const PrinterDisconnected(reason: 'switched off');
     paper -= bytes.length;
     printed.add(bytes);
     return bytes.length;
@@ -260,7 +260,7 @@ void recordTests(Server server) {
     await thrown<FieldStale>(() => client.withdrawLorryRequest(request.basis, mistyped));
     const all = SimpleQuery(centre: kolar), stillOpen = SimpleQuery(centre: kolar, state: SimpleState.open);
     final emptied = client
-        .watch(const {Topic.forms}, () => client.lorryRequests(stillOpen)).firstWhere((page) => page.items.isEmpty);
+        .watch(const {Topic.records}, () => client.lorryRequests(stillOpen)).firstWhere((page) => page.items.isEmpty);
     final withdrawn = await client.withdrawLorryRequest(changed.basis, mistyped);
     expect((withdrawn.state, withdrawn.steps.single.reason), (SimpleState.withdrawn, mistyped));
     await emptied;

@@ -86,7 +86,7 @@ pub enum PrintEnd {
     /// The cover was open or the printer had an error: close it and print again
     NotReady,
     /// The connection ended: switch the printer on, connect and print again
-    Gone,
+    Disconnected,
     /// The printer took nothing for too long: print again
     TimedOut,
 }
@@ -135,7 +135,7 @@ pub struct TextMessage {
 pub enum PrinterError {
     /// The connection ended: switched off or out of reach
     #[error("{reason}")]
-    Gone {
+    Disconnected {
         /// What failed, for logs
         reason: String,
     },
@@ -149,14 +149,14 @@ pub enum PrinterError {
 
 impl From<uniffi::UnexpectedUniFFICallbackError> for PrinterError {
     fn from(error: uniffi::UnexpectedUniFFICallbackError) -> Self {
-        Self::Gone { reason: error.reason }
+        Self::Disconnected { reason: error.reason }
     }
 }
 
 impl From<PrinterError> for PrinterFault {
     fn from(error: PrinterError) -> Self {
         match error {
-            PrinterError::Gone { .. } => Self::Gone,
+            PrinterError::Disconnected { .. } => Self::Disconnected,
             PrinterError::TimedOut { .. } => Self::TimedOut,
         }
     }
@@ -178,7 +178,7 @@ struct AppPrinter(Arc<dyn Printer>);
 
 /// Waits for an answer of the app's printer.
 fn answer_of<T>(answer: impl Future<Output = Result<T, PrinterError>>) -> Result<T, PrinterFault> {
-    let threads = threads().map_err(|_no_threads| PrinterFault::Gone)?;
+    let threads = threads().map_err(|_no_threads| PrinterFault::Disconnected)?;
     threads.block_on(answer).map_err(PrinterFault::from)
 }
 

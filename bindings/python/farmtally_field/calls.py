@@ -19,7 +19,7 @@ from .generated.farmtally_ffi import FieldError, KeyStoreError, PrinterError, Tr
 
 _READY = farmtally_ffi._UNIFFI_RUST_FUTURE_POLL_READY
 # What an error of app code is for the library that is not one of its own.
-_FAILED = {KeyStoreError: KeyStoreError.Failed, PrinterError: PrinterError.Gone, TransportError: TransportError.Failed}
+_FAILED = {KeyStoreError: KeyStoreError.Failed, PrinterError: PrinterError.Disconnected, TransportError: TransportError.Failed}
 _OVER = "the event loop or the program has ended"
 _numbers = itertools.count(1)
 

@@ -104,7 +104,7 @@ class Paper(farmtally_ffi.Paper):
         """Prints the paper line by line, and asks the printer after each line whether it is on paper. The record is not changed: call
         record_print if paper was used.
 
-        The printer is called in the event loop that calls this. An error of it that is no PrinterError ends the print as PrinterError.Gone does.
+        The printer is called in the event loop that calls this. An error of it that is no PrinterError ends the print as PrinterError.Disconnected does.
         """
         return await super().print(_Printer(printer), profile, fonts or [])
 
@@ -211,7 +211,7 @@ class FieldClient(farmtally_ffi.FieldClient):
         return event and event.progress
 
     async def watch(self, read: Callable[[], Awaitable[T]], *topics: Topic) -> AsyncIterator[T]:
-        """Another read, now and after each change of the topics: `client.watch(lambda: client.lorry_requests(query), Topic.FORMS)`."""
+        """Another read, now and after each change of the topics: `client.watch(lambda: client.lorry_requests(query), Topic.RECORDS)`."""
         after, last = 0, self
         while (event := await self.wait_for_event(after)) is not None:
             after = event.sequence

@@ -254,7 +254,7 @@ class Records(MarketCase):
         changed = await client.change_lorry_request(request.basis, wanted(400))
         self.assertEqual((changed.content.bags, changed.actions), (400, ["correct", "withdraw"]))
         await self.refused(FieldError.Stale, client.withdraw_lorry_request(request.basis, MISTYPED))
-        requests = client.watch(lambda: client.lorry_requests(SimpleQuery()), Topic.FORMS)
+        requests = client.watch(lambda: client.lorry_requests(SimpleQuery()), Topic.RECORDS)
         self.assertEqual([it.state for it in (await anext(requests)).items], [SimpleState.OPEN])
         withdrawn = await client.withdraw_lorry_request(changed.basis, MISTYPED)
         self.assertEqual([it.state for it in (await anext(requests)).items], [SimpleState.WITHDRAWN])

@@ -22,7 +22,7 @@ pub trait Printer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrinterFault {
     /// The connection ended: switched off or out of reach.
-    Gone,
+    Disconnected,
     /// The printer took nothing, or did not answer, for as long as the app waits.
     TimedOut,
 }
@@ -37,7 +37,7 @@ pub enum PrintEnd {
     /// The cover was open or the printer had an error. Close it and print again, as the next copy.
     NotReady,
     /// The connection ended. Switch the printer on, connect and print again, as the next copy.
-    Gone,
+    Disconnected,
     /// The printer took nothing for too long. Print again, as the next copy.
     TimedOut,
 }
@@ -149,7 +149,7 @@ impl Session<'_> {
 impl From<PrinterFault> for PrintEnd {
     fn from(fault: PrinterFault) -> Self {
         match fault {
-            PrinterFault::Gone => Self::Gone,
+            PrinterFault::Disconnected => Self::Disconnected,
             PrinterFault::TimedOut => Self::TimedOut,
         }
     }

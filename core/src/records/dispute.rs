@@ -33,7 +33,7 @@ impl SimpleKind for Dispute {
     const NAME: &'static str = "dispute";
     const HOME: ScopeForm = ScopeForm::Centre;
     const PRIVACY: Privacy = Privacy::Personal;
-    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Records];
     const CAPABILITY: Capability = Capability::HearFarmer;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what is disputed"), steps(Self::CAPABILITY)]);
 

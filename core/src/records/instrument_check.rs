@@ -39,7 +39,7 @@ impl SimpleKind for InstrumentCheck {
     const NUMBER: u8 = 16;
     const NAME: &'static str = "instrument_check";
     const HOME: ScopeForm = ScopeForm::Season;
-    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Records];
     const CAPABILITY: Capability = Capability::UseInstruments;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what was shown"), steps(Self::CAPABILITY)]);
 

@@ -60,7 +60,7 @@ pub enum Topic {
     /// Loads and their totals.
     Loads,
     /// Simple records, such as notes and tickets.
-    Forms,
+    Records,
     /// Items that wait for a person.
     Inbox,
     /// Changes that the server does not have yet, and the progress of a sync.
@@ -75,7 +75,7 @@ impl Topic {
         Self::Deliveries,
         Self::Farmers,
         Self::Loads,
-        Self::Forms,
+        Self::Records,
         Self::Inbox,
         Self::Sync,
     ];

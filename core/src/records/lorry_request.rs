@@ -73,7 +73,7 @@ impl SimpleKind for LorryRequest {
     const NUMBER: u8 = 8;
     const NAME: &'static str = "lorry_request";
     const HOME: ScopeForm = ScopeForm::Season;
-    const TOPICS: &'static [Topic] = &[Topic::Loads, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Loads, Topic::Records];
     const CAPABILITY: Capability = Capability::RequestLorry;
     const SHAPE: Shape = Shape(&[
         recorded(Self::CAPABILITY, "what was asked for"),

@@ -31,7 +31,7 @@ impl SimpleKind for Note {
     const NUMBER: u8 = 5;
     const NAME: &'static str = "note";
     const HOME: ScopeForm = ScopeForm::Season;
-    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads, Topic::Records];
     const CAPABILITY: Capability = Capability::Comment;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "the remark")]);
     const STEPS: &'static [SimpleStep] = &[];

@@ -37,7 +37,7 @@ impl SimpleKind for ReceivingNote {
     const NUMBER: u8 = 7;
     const NAME: &'static str = "receiving_note";
     const HOME: ScopeForm = ScopeForm::Season;
-    const TOPICS: &'static [Topic] = &[Topic::Loads, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Loads, Topic::Records];
     const CAPABILITY: Capability = Capability::ReceiveLoad;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what was received"), steps(Self::CAPABILITY)]);
 

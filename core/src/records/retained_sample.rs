@@ -35,7 +35,7 @@ impl SimpleKind for RetainedSample {
     const NUMBER: u8 = 15;
     const NAME: &'static str = "retained_sample";
     const HOME: ScopeForm = ScopeForm::Season;
-    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Records];
     const CAPABILITY: Capability = Capability::ObserveQuality;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what is kept"), steps(Self::CAPABILITY)]);
 

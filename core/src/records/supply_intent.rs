@@ -36,7 +36,7 @@ impl SimpleKind for SupplyIntent {
     const HOME: ScopeForm = ScopeForm::Season;
     const CAPABILITY: Capability = Capability::RecordDelivery;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what is meant to come"), steps(Self::CAPABILITY)]);
-    const TOPICS: &'static [Topic] = &[Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Records];
 
     fn title(&self) -> String {
         format!("{} {}: {} bags, {} kg", self.commodity, self.date, self.bags, self.weight.grams())

@@ -66,7 +66,7 @@ impl SimpleKind for WeighbridgeTicket {
     const NUMBER: u8 = 6;
     const NAME: &'static str = "weighbridge_ticket";
     const HOME: ScopeForm = ScopeForm::Season;
-    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads, Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads, Topic::Records];
     const CAPABILITY: Capability = Capability::UseInstruments;
     const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what was weighed"), steps(Self::CAPABILITY)]);
 

@@ -59,7 +59,7 @@ impl Printer for EmulatedPrinter {
             taken = taken.min(*left);
             *left -= taken;
             if taken == 0 {
-                return Err(PrinterFault::Gone);
+                return Err(PrinterFault::Disconnected);
             }
         }
         // What comes while there is no paper stays in the printer's memory.
@@ -69,7 +69,7 @@ impl Printer for EmulatedPrinter {
 
     fn ask(&mut self, question: &[u8]) -> Result<Option<u8>, PrinterFault> {
         if self.bytes_until_gone == Some(0) {
-            return Err(PrinterFault::Gone);
+            return Err(PrinterFault::Disconnected);
         }
         let answers_at_once = self.answers != Answers::Nothing;
         // Fixed bits of the answers are 0x12 (DLE EOT) and none (GS r).

@@ -62,7 +62,7 @@ fn without_paper_or_with_an_open_cover_nothing_is_sent() {
     assert_eq!(print(&job, &mut open), nothing(PrintEnd::NotReady));
     let mut gone = printer();
     gone.bytes_until_gone = Some(0);
-    assert_eq!(print(&job, &mut gone), nothing(PrintEnd::Gone));
+    assert_eq!(print(&job, &mut gone), nothing(PrintEnd::Disconnected));
     for printer in [open, gone] {
         assert_eq!(printer.printout().picture.height(), 0);
     }
@@ -74,7 +74,7 @@ fn a_printer_that_goes_away_leaves_a_part_on_paper() {
     let mut printer = printer();
     printer.bytes_until_gone = Some(job.to_bytes().len() / 2);
     let result = print(&job, &mut printer);
-    assert_eq!(result.end, PrintEnd::Gone);
+    assert_eq!(result.end, PrintEnd::Disconnected);
     assert!(result.has_used_paper && result.lines_printed > 0 && result.lines_printed < job.lines.len(), "{result:?}");
 }
 

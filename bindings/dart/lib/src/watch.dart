@@ -60,7 +60,7 @@ extension FieldClientWatch on FieldClient {
   Stream<SyncProgress?> watchSyncProgress() =>
       _Watch(_Pump.of(this), const {Topic.sync}, (event) async => event.progress).stream;
 
-  /// Another read, now and after each change of the topics: `client.watch({Topic.forms}, () => client.lorryRequests(query))`.
+  /// Another read, now and after each change of the topics: `client.watch({Topic.records}, () => client.lorryRequests(query))`.
   Stream<T> watch<T>(Set<Topic> topics, Future<T> Function() read) =>
       _Watch(_Pump.of(this), topics, (_) => read()).stream;
 }

@@ -14,7 +14,7 @@ pub enum Topic {
     /// Loads
     Loads,
     /// Simple records, such as notes and tickets
-    Forms,
+    Records,
     /// Inbox items
     Inbox,
     /// Sync status and the progress of a sync

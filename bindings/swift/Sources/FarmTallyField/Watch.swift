@@ -73,7 +73,7 @@ extension FieldClient {
         watch([.sync]) { try await $0.waitForEvent(after: 0)?.progress }
     }
 
-    /// Another read, now and after each change of the topics: `client.watch([.forms]) { try await $0.lorryRequests(query: query) }`.
+    /// Another read, now and after each change of the topics: `client.watch([.records]) { try await $0.lorryRequests(query: query) }`.
     public func watch<Value: Equatable & Sendable>(
         _ topics: Set<Topic>,
         read: @escaping @Sendable (FieldClient) async throws -> Value

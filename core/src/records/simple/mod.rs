@@ -35,7 +35,7 @@ pub trait SimpleKind:
     /// [`RecordKind::PRIVACY`]. Personal kinds name the farmer in [`Self::farmer_id`], by whom an erasure finds them.
     const PRIVACY: Privacy = Privacy::Business;
     /// [`RecordKind::TOPICS`].
-    const TOPICS: &'static [Topic] = &[Topic::Forms];
+    const TOPICS: &'static [Topic] = &[Topic::Records];
     /// Capability for recording one, and for its steps.
     const CAPABILITY: Capability;
     /// [`RecordKind::SHAPE`], of `recorded` and `steps`.

@@ -67,7 +67,7 @@ private class Roll(private var paper: Int) : Printer {
     var isConnected = true
 
     override suspend fun send(bytes: ByteArray): UInt {
-        if (!isConnected) throw PrinterException.Gone("switched off")
+        if (!isConnected) throw PrinterException.Disconnected("switched off")
         paper -= bytes.size
         printed.write(bytes)
         return bytes.size.toUInt()
@@ -283,7 +283,7 @@ class RecordsTest {
         val changed = client.changeLorryRequest(request.basis, wanted.copy(bags = 400u))
         assertEquals(400u to listOf("correct", "withdraw"), changed.content.bags to changed.actions)
         refused<FieldException.Stale> { client.withdrawLorryRequest(request.basis, MISTYPED) }
-        val states = client.watch(Topic.FORMS) { lorryRequests(SimpleQuery()).items.map { it.state } }
+        val states = client.watch(Topic.RECORDS) { lorryRequests(SimpleQuery()).items.map { it.state } }
         val watching = async { states.take(2).toList() }
         assertEquals(listOf(SimpleState.OPEN), states.first())
         val withdrawn = client.withdrawLorryRequest(changed.basis, MISTYPED)

@@ -46,7 +46,7 @@ fun FieldClient.watchSyncStatus(): Flow<SyncStatus> = watch(Topic.SYNC) { syncSt
 /** Progress of the running sync; null while none runs. */
 fun FieldClient.watchSyncProgress(): Flow<SyncProgress?> = watch(Topic.SYNC) { waitForEvent(0uL)?.progress }
 
-/** Another read, now and after each change of the topics: `client.watch(Topic.FORMS) { lorryRequests(query) }`. */
+/** Another read, now and after each change of the topics: `client.watch(Topic.RECORDS) { lorryRequests(query) }`. */
 fun <T> FieldClient.watch(vararg topics: Topic, read: suspend FieldClient.() -> T): Flow<T> = flow {
     var after = 0uL
     while (true) {
