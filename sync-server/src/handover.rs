@@ -65,7 +65,9 @@ impl Server {
             return Err(HandoverError::ForeignOrganisation.into());
         }
         let bundles = self.bundles_in(organisation, parcel)?;
-        self.write(organisation, |db| ingest_parcel(db, &bundles, now))
+        let imported = self.write(organisation, |db| ingest_parcel(db, &bundles, now))?;
+        self.erase_late_arrivals(organisation)?;
+        Ok(imported)
     }
 
     /// Returns the bundles in a parcel that a phone carried for another of this organisation. They are not judged yet.

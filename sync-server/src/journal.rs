@@ -1,6 +1,6 @@
 //! Journal: facts that must survive a restored database, in the folder `journal/`, which no backup of the data contains.
 //!
-//! Owns the list of erased documents, which a restored database erases again before it answers; the acknowledged head of each log, by
+//! Owns the lists of erased documents and forgotten farmers, which a restored database erases again before it answers; the acknowledged head of each log, by
 //! which a restored database is recognised; the number of recoveries; and the newest device code.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use farmtally_core::protocol::log::{Cursor, CursorName};
 use farmtally_core::scope::Scope;
 use farmtally_core::store;
 use farmtally_core::store::file::{create_private_folder, private};
-use farmtally_core::units::{DeviceCode, DocumentId, OrganisationId};
+use farmtally_core::units::{DeviceCode, DocumentId, FarmerId, OrganisationId};
 
 use crate::Error;
 use crate::files::replace_file;
@@ -49,6 +49,23 @@ impl Journal {
         let lines = self.lines("erased", |line| {
             let (organisation, document) = line.split_once(' ')?;
             Some((organisation.parse().ok()?, document.parse().ok()?))
+        })?;
+        Ok(lines.into_iter().collect())
+    }
+
+    /// Adds farmers to the list of forgotten ones, as far as they are not in it. Returns once they are on disk.
+    pub(crate) fn record_forgotten(&self, organisation: OrganisationId, farmers: &[FarmerId]) -> Result<(), Error> {
+        let known = self.forgotten()?;
+        let new = farmers.iter().filter(|farmer| !known.contains(&(organisation, **farmer)));
+        let lines: Vec<String> = new.map(|farmer| format!("{organisation} {farmer}")).collect();
+        if lines.is_empty() { Ok(()) } else { self.append("forgotten", &lines.join("\n")) }
+    }
+
+    /// Returns all farmers who were ever forgotten, of all organisations.
+    pub(crate) fn forgotten(&self) -> Result<BTreeSet<(OrganisationId, FarmerId)>, Error> {
+        let lines = self.lines("forgotten", |line| {
+            let (organisation, farmer) = line.split_once(' ')?;
+            Some((organisation.parse().ok()?, farmer.parse().ok()?))
         })?;
         Ok(lines.into_iter().collect())
     }

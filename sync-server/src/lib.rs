@@ -10,6 +10,7 @@ mod backup;
 mod copy_id;
 mod drafts;
 mod enrol;
+mod erasure;
 mod error;
 mod files;
 mod handover;

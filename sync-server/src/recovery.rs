@@ -80,6 +80,8 @@ impl Server {
             self.journal.append_heads(organisation, &heads)?;
             let erased = self.read(organisation, |db| db.erased())?;
             self.journal.record_erasures(organisation, &erased)?;
+            let forgotten = self.read(organisation, |db| db.forgotten())?;
+            self.journal.record_forgotten(organisation, &forgotten)?;
         }
         Ok(())
     }
@@ -177,6 +179,7 @@ impl Server {
             }
             self.apply_restored_erasures(organisation, &taken?)?;
         }
+        self.erase_late_arrivals(organisation)?;
         self.note_epoch(organisation)
     }
 }

@@ -42,6 +42,9 @@ impl Server {
             self.restore_offers(organisation, device.device_id, &asked.offers)?;
             Some(Ingested::default())
         };
+        if !(asked.bundles.is_empty() && asked.parcels.is_empty()) {
+            self.erase_late_arrivals(organisation)?;
+        }
         let mut budget = (asked.budget_bytes as usize).clamp(MIN_PIECE_BYTES, MAX_BODY_BYTES / 4);
         let moved_to = self.announced_address();
         loop {

@@ -185,8 +185,8 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     ];
     let amended = asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
     let read = asha.client.add_readings(amended.basis, &[moisture(1_500)]).expect("read");
-    let signed = asha.client.sign_delivery(read.basis, &mark()).expect("signed");
-    asha.client.record_print(signed.basis, PrintMedium::Paper).expect("printed");
+    asha.client.sign(read.basis, mark()).expect("signed");
+    asha.client.record_print(read.basis, PrintMedium::Paper).expect("printed");
     weighs_a_vehicle(asha, other.farmer_id);
     let voided = asha.weighs(other.farmer_id, Some(load.load_id), &[18_000]).delivery_id;
     asha.voids(voided).expect("voided");

@@ -7,12 +7,12 @@ use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
-    AdvanceRequest, ContainerMovement, Dispute, Feedback, InstrumentCheck, Load, LorryRequest, Note, QueueTicket,
-    ReceivingNote, RecordKind, RetainedSample, SimpleKind, SupplyIntent, WeighbridgeTicket,
+    AdvanceRequest, ContainerMovement, Delivery, Dispute, Feedback, InstrumentCheck, Load, LorryRequest, Mark, Note,
+    QueueTicket, ReceivingNote, RecordKind, RetainedSample, Signature, SimpleKind, SupplyIntent, WeighbridgeTicket,
 };
 use farmtally_core::units::{CentreCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, LotWeight, Money};
 
-use crate::Person;
+use crate::{Person, mark};
 
 /// Records that simple records are about, all of one centre.
 #[derive(Clone, Copy, Debug)]
@@ -299,6 +299,31 @@ impl Sample for InstrumentCheck {
     }
 }
 
+impl Sample for Signature {
+    fn valid(subjects: &Subjects) -> Self {
+        Self {
+            record_kind: Delivery::NUMBER,
+            record_id: subjects.delivery.into(),
+            farmer_id: Some(subjects.farmer),
+            mark: mark(),
+        }
+    }
+
+    fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
+        vec![
+            ("record_id", Self { record_id: DocumentId::from([7; 16]), ..valid.clone() }),
+            ("record_id", Self { record_id: subjects_farmer(valid), ..valid.clone() }),
+            ("farmer_id", Self { farmer_id: Some(FarmerId::from([7; 16])), ..valid.clone() }),
+            ("mark", Self { mark: Mark::Drawn { strokes: Vec::new() }, ..valid.clone() }),
+        ]
+    }
+}
+
+/// The document of the farmer whose delivery is signed, which is not signed itself.
+fn subjects_farmer(valid: &Signature) -> DocumentId {
+    valid.farmer_id.expect("a farmer").into()
+}
+
 /// Calls a function of one type parameter for every simple kind.
 #[macro_export]
 macro_rules! for_each_simple_kind {
@@ -316,5 +341,6 @@ macro_rules! for_each_simple_kind {
         $call::<records::ContainerMovement>($($argument),*);
         $call::<records::RetainedSample>($($argument),*);
         $call::<records::InstrumentCheck>($($argument),*);
+        $call::<records::Signature>($($argument),*);
     }};
 }

@@ -144,7 +144,7 @@ fn acts_on(person: &Person, view: &DeliveryView, action: ActionCode) -> Result<D
             replaces: Some(view.delivery_id),
         }),
         ActionCode::AddReadings => client.add_readings(view.basis, &[moisture(1_400)]),
-        ActionCode::Sign => client.sign_delivery(view.basis, &mark()),
+        ActionCode::Sign => client.sign(view.basis, mark()).map(|_| view.clone()),
         ActionCode::Print => client.record_print(view.basis, PrintMedium::Paper),
         ActionCode::Edit => client.edit_draft(view.basis, &[bag(20_000)]),
         ActionCode::Record => client.record_delivery(view.basis, &Check::ALL),

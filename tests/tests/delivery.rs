@@ -7,7 +7,8 @@ use farmtally_core::limits::{MAX_BAG_COUNT, MAX_LOTS, MAX_READINGS, SIGNATURE_SI
 use farmtally_core::permission::Role;
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
-use farmtally_core::records::{BagCount, BagSource, Mark, Measured, Point, Stroke};
+use farmtally_core::records::simple::{SimpleState, SimpleStep};
+use farmtally_core::records::{BagCount, BagSource, Mark, Measured, Point, Signature, Stroke};
 use farmtally_core::rules::{ActionCode, Check};
 use farmtally_core::units::{BagType, Grams, Percent};
 use farmtally_core::{Error, ErrorCode};
@@ -207,15 +208,23 @@ fn a_signature_and_each_print_are_recorded_and_seen_by_others() {
     let mut market = Market::open(803);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let signed = recorded(&asha, &[bag(50_000), DraftEdit::SetMark(Some(mark()))]);
-    assert_eq!(signed.signatures.iter().map(|it| it.mark.clone()).collect::<Vec<_>>(), [mark()]);
+    let marks = |view: &DeliveryView| view.signatures.iter().map(|it| it.content.mark.clone()).collect::<Vec<_>>();
+    assert_eq!((marks(&signed), signed.is_signed), (vec![mark()], true));
     let printed = asha.client.record_print(signed.basis, PrintMedium::Paper).expect("printed");
     let thumb = Mark::Thumb { photo: [7; 32].into() };
-    let again = asha.client.sign_delivery(printed.basis, &thumb).expect("signed");
-    let sent = asha.client.record_print(again.basis, PrintMedium::Message).expect("sent");
+    let again = asha.client.sign(printed.basis, thumb.clone()).expect("signed");
+    assert_eq!(again.content.farmer_id, signed.farmer_id);
+    let sent = asha.client.record_print(printed.basis, PrintMedium::Message).expect("sent");
     let seen = seen_by(&ravi, &signed, &asha);
-    assert_eq!((&seen.signatures, &seen.prints), (&sent.signatures, &sent.prints));
+    assert_eq!((marks(&seen), &seen.prints), (vec![mark(), thumb], &sent.prints));
     assert_eq!(seen.prints.iter().map(|it| it.medium).collect::<Vec<_>>(), [PrintMedium::Paper, PrintMedium::Message]);
-    assert_eq!(seen.signatures.last().map(|it| it.mark.clone()), Some(thumb));
+    let stale = asha.client.sign(signed.basis, mark()).expect_err("another version was shown");
+    assert_eq!(stale.code(), ErrorCode::Stale);
+    let step = SimpleStep::Withdrawn;
+    asha.client.step_simple::<Signature>(again.basis, step, Some(&reason("another_hand"))).expect("withdrawn");
+    let left = asha.client.delivery(signed.delivery_id).expect("a delivery");
+    assert_eq!(left.signatures[1].state, SimpleState::Withdrawn);
+    assert!(left.is_signed, "the first one stands");
     assert_eq!((seen.amendments.len(), seen.totals), (0, signed.totals));
 }
 

@@ -434,7 +434,7 @@ fn what_a_farmer_said_is_erased_with_the_farmer_everywhere() {
     let personal = made.iter().filter(|(_, is_personal)| *is_personal).count();
     // The contact details, and the dispute that names somebody.
     let erased = market.server.erase_farmer(market.organisation, subjects.farmer).expect("erased");
-    assert_eq!((personal, erased), (3, personal + 2));
+    assert_eq!((personal, erased), (4, personal + 2));
     for person in [team.dispatcher, team.admin] {
         person.syncs_wholly();
         let db = rusqlite::Connection::open(person.database()).expect("it opens");
@@ -451,6 +451,45 @@ fn what_a_farmer_said_is_erased_with_the_farmer_everywhere() {
     }
     let again = market.server.erase_farmer(market.organisation, subjects.farmer).expect_err("nothing is left");
     assert_eq!(again.code(), ErrorCode::NotFound);
+}
+
+#[test]
+fn what_is_brought_about_a_forgotten_farmer_is_erased_too_even_held_or_after_a_restore() {
+    let mut market = Market::open(740);
+    let (team, subjects) = Team::hired(&mut market);
+    let ravi = market.hires("Ravi", "dispatcher");
+    ravi.syncs_wholly();
+    let says = |person: &Person, text: &str| {
+        let dispute = Dispute { text: text.into(), ..Dispute::valid(&subjects) };
+        tries(person, dispute).expect("recorded").record_id
+    };
+    let copy = market.backs_up("before");
+    // Ravi does not hear of the erasure before he syncs.
+    let unsent = says(&ravi, "Zipporah Quill saw it");
+    market.server.erase_farmer(market.organisation, subjects.farmer).expect("erased");
+    ravi.syncs_wholly();
+    let is_gone = |person: &Person, id: DocumentId| {
+        person.syncs_wholly();
+        let found = person.client.simple_record::<Dispute>(id);
+        assert!(matches!(found, Err(Error::NotFound { .. })), "{found:?}");
+    };
+    is_gone(&ravi, unsent);
+    is_gone(&team.admin, unsent);
+    // An entry that nobody may log is held, and erased anyway.
+    let held = says(&ravi, "Zipporah Quill was there");
+    let db = rusqlite::Connection::open(ravi.database()).expect("it opens");
+    assert_eq!(db.execute("UPDATE outbox SET grant_id = zeroblob(16)", []).expect("changed"), 1);
+    drop(db);
+    ravi.syncs_wholly();
+    assert_eq!(market.server.held(market.organisation).expect("a list"), []);
+    is_gone(&ravi, held);
+    // The journal knows who was forgotten when the database does not.
+    market.sets_back(&copy, true);
+    let late = says(&team.dispatcher, "Zipporah Quill agreed");
+    team.dispatcher.syncs_wholly();
+    is_gone(&team.dispatcher, late);
+    let bytes = bytes_of(&market.server_folder());
+    assert!(!bytes.windows(14).any(|it| it == b"Zipporah Quill"));
 }
 
 #[test]

@@ -29,14 +29,14 @@ void documentTests(Server server, String libraryFolder) {
     final streams = RegExp(r' watch(\w)(\w+)\(').allMatches(_text('../lib/src/watch.dart'));
     final watched = {for (final it in streams) '${it[1]!.toLowerCase()}${it[2]}'};
     // `watch` makes streams of simple records and their lists.
-    final kinds = [for (final it in RegExp(r'Future<(\w+)Page> \w+\(SimpleQuery ').allMatches(client)) it[1]!, 'Note'];
+    final kinds = [for (final it in RegExp(r'Future<(\w+)Page> \w+\(SimpleQuery ').allMatches(client)) it[1]!, 'Note', 'Signature'];
     final simple = {for (final kind in kinds) ...['${kind}View', '${kind}Page']};
     const others = {
       ...{'waitForEvent', 'shutDown', 'enrol', 'switchUser', 'sync', 'cancelSync', 'setServerUrl', 'resolve'},
       ...{'startDraft', 'editDraft', 'discardDraft', 'recordDelivery', 'amendDelivery', 'voidDelivery'},
       ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'changeLoad'},
       ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},
-      ...{'addReadings', 'signDelivery', 'recordPrint', 'correctFarmer', 'takeOverDraft'},
+      ...{'addReadings', 'recordPrint', 'correctFarmer', 'takeOverDraft'},
       ...{'queuePosition', 'containerBalances', 'deliveriesInDoubt', 'proposeSupply'},
       ...{'receipt', 'manifest', 'statement', 'dayBook'},
       ...{'report', 'exportReport', 'importFarmers', 'importProgress'},

@@ -51,22 +51,25 @@ void recordTests(Server server) {
     Mark drawn(int x) => Mark.drawn(strokes: [
           Stroke(points: [const Point(x: 0, y: 0), Point(x: x, y: 512)]),
         ]);
-    final signed = await asha.client.signDelivery(read.basis, drawn(1023));
-    final printed = await asha.client.recordPrint(signed.basis, PrintMedium.message);
+    final signed = await asha.client.sign(read.basis, drawn(1023));
+    expect([signed.content.recordId, signed.content.farmerId], [recorded.deliveryId, recorded.farmerId]);
+    final printed = await asha.client.recordPrint(read.basis, PrintMedium.message);
     const measured = [Measured.moisture(moisture: '14.50'), Measured.moisture(moisture: '15.00')];
     expect([for (final it in printed.readings) it.measured], measured);
-    expect([for (final it in printed.signatures) it.mark], [drawn(1023)]);
+    expect([for (final it in printed.signatures) it.content.mark], [drawn(1023)]);
     expect([for (final it in printed.prints) it.medium], [PrintMedium.message]);
-    final far = await thrown<FieldInvalid>(() => asha.client.signDelivery(printed.basis, drawn(1024)));
+    final far = await thrown<FieldInvalid>(() => asha.client.sign(printed.basis, drawn(1024)));
     expect(far.field, 'mark');
-    await thrown<FieldStale>(() => asha.client.recordPrint(signed.basis, PrintMedium.paper));
+    await thrown<FieldStale>(() => asha.client.recordPrint(read.basis, PrintMedium.paper));
 
     for (final person in [asha, ravi]) {
       await person.client.sync();
     }
     final seen = await ravi.client.delivery(recorded.deliveryId);
     expect(seen.readings, printed.readings);
-    expect([seen.signatures, seen.prints], [printed.signatures, printed.prints]);
+    expect(seen.prints, printed.prints);
+    final page = await ravi.client.signatures(recorded.deliveryId);
+    expect([for (final it in page.items) it.content], [signed.content]);
     isTrue(seen.isSigned, 'it is signed');
     final voided = await ravi.client.voidDelivery(seen.basis, mistyped);
     expect(voided.actions, ['replace', 'print']);

@@ -10,7 +10,6 @@ use farmtally_core::client::{
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
-use farmtally_core::records::Mark;
 use farmtally_core::records::delivery::{PrintMedium, Reason};
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules;
@@ -380,11 +379,6 @@ impl FieldClient {
     /// Adds readings to a recorded delivery. Fails with Refused if it is voided, or by role, also once its load left.
     pub async fn add_readings(&self, basis: Basis, readings: Vec<ReadingInput>) -> Result<DeliveryView, FieldError> {
         self.call(move |engine| Ok(engine.core.add_readings(basis, &readings)?)).await
-    }
-
-    /// Puts a signature or thumb mark under a recorded delivery. Fails with Refused if it is voided, or by role.
-    pub async fn sign_delivery(&self, basis: Basis, mark: Mark) -> Result<DeliveryView, FieldError> {
-        self.call(move |engine| Ok(engine.core.sign_delivery(basis, &mark)?)).await
     }
 
     /// Records that the receipt was printed or sent. The first print is the receipt, each later one a copy. Fails with Refused by role.

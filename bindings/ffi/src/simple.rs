@@ -4,8 +4,8 @@ use farmtally_core::client::{Basis, ListOrder, SimpleFilter};
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::simple::SimpleStep;
 use farmtally_core::records::{
-    AdvanceRequest, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Note, QueueTicket,
-    ReceivingNote, RetainedSample, SupplyIntent, WeighbridgeTicket,
+    AdvanceRequest, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Mark, Note, QueueTicket,
+    ReceivingNote, RetainedSample, Signature, SupplyIntent, WeighbridgeTicket,
 };
 use farmtally_core::rules::{ContainerBalance, SupplyProposal};
 use farmtally_core::units::{BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId};
@@ -17,7 +17,8 @@ use crate::view::simple::{
     AdvanceRequestPage, AdvanceRequestView, ContainerMovementPage, ContainerMovementView, DisputePage, DisputeView,
     FeedbackPage, FeedbackView, InstrumentCheckPage, InstrumentCheckView, LorryRequestPage, LorryRequestView, NotePage,
     NoteView, QueueTicketPage, QueueTicketView, ReceivingNotePage, ReceivingNoteView, RetainedSamplePage,
-    RetainedSampleView, SupplyIntentPage, SupplyIntentView, WeighbridgeTicketPage, WeighbridgeTicketView,
+    RetainedSampleView, SignaturePage, SignatureView, SupplyIntentPage, SupplyIntentView, WeighbridgeTicketPage,
+    WeighbridgeTicketView,
 };
 
 /// Makes the calls of a kind: `add`, with or without a centre, and those that every kind has.
@@ -119,6 +120,36 @@ impl FieldClient {
         self.call(move |engine| {
             let filter = SimpleFilter { about: Some(record_id), ..SimpleFilter::default() };
             Ok(engine.core.simple_records::<Note>(None, &filter, ListOrder::OldestFirst, after, limit)?)
+        })
+        .await
+    }
+
+    /// Puts a signature or thumb mark under a record, in the version of `basis`. Fails with Invalid if the mark has no point, one outside of
+    /// the field, or too many (field mark), or the record is a draft or is not signed (field record_id); with Refused by role, or if a
+    /// delivery is voided. The signature is erased with the farmer of the record.
+    pub async fn sign(&self, basis: Basis, mark: Mark) -> Result<SignatureView, FieldError> {
+        self.call(move |engine| Ok(engine.core.sign(basis, mark)?)).await
+    }
+
+    /// Returns a page of the signatures under a record, oldest first, which follow the signature `after`; `limit` is 1 to 200.
+    #[uniffi::method(default(after = None, limit = 50))]
+    pub async fn signatures(
+        &self,
+        record_id: DocumentId,
+        after: Option<DocumentId>,
+        limit: u32,
+    ) -> Result<SignaturePage, FieldError> {
+        self.call(move |engine| {
+            let filter = SimpleFilter { about: Some(record_id), ..SimpleFilter::default() };
+            Ok(engine.core.simple_records::<Signature>(None, &filter, ListOrder::OldestFirst, after, limit)?)
+        })
+        .await
+    }
+
+    /// Withdraws a signature. It stays visible. Fails with Refused if `withdraw` is not among its actions; with Invalid (field reason).
+    pub async fn withdraw_signature(&self, basis: Basis, reason: Reason) -> Result<SignatureView, FieldError> {
+        self.call(move |engine| {
+            Ok(engine.core.step_simple::<Signature>(basis, SimpleStep::Withdrawn, Some(&reason))?)
         })
         .await
     }

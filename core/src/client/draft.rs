@@ -1,6 +1,6 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
-use super::delivery::{checked, require_few_readings, require_grade, require_readable, stored_mark, too_many};
+use super::delivery::{checked, require_few_readings, require_grade, require_readable, too_many};
 use super::{
     Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_farmer, require_record,
     require_visible,
@@ -335,7 +335,10 @@ impl Draft {
                 let index = index.ok_or_else(|| Error::invalid("place", format!("there is no reading {place}")))?;
                 self.readings.remove(index);
             }
-            DraftEdit::SetMark(mark) => self.mark = mark.as_ref().map(stored_mark).transpose()?,
+            DraftEdit::SetMark(mark) => {
+                mark.as_ref().map_or(Ok(()), Mark::check).map_err(|wrong| Error::invalid("mark", wrong))?;
+                self.mark.clone_from(mark);
+            }
             DraftEdit::SetOverloadReason(reason) => {
                 self.overload_reason = reason.as_ref().map(checked).transpose()?;
             }

@@ -19,6 +19,7 @@ mod moving;
 mod output;
 mod paper;
 mod report;
+mod signature;
 mod simple;
 mod simple_sums;
 mod sync;

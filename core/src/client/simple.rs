@@ -74,18 +74,38 @@ impl FieldClient {
         author.require_contact()?;
         author.require(C::CAPABILITY)?;
         checked_content(&mut content)?;
+        self.act(&author, |action| self.record_in_action(action, centre, content))
+    }
+
+    /// Records a simple record whose fields were checked, if what it names is on this phone.
+    pub(super) fn record_in_action<C: SimpleKind>(
+        &self,
+        action: &mut Action<'_>,
+        centre: Option<&CentreCode>,
+        content: C,
+    ) -> Result<SimpleView<C>, Error> {
+        let author = action.author;
+        for reference in content.references() {
+            require_reference(action.db, author, &reference)?;
+        }
+        require_own_delivery(action.db, author, &content)?;
+        let scope = self.scope_of(action, centre, &content)?;
+        let record_id = self.create_simple(action, &scope, content)?;
+        simple_view(action.db, author, record_id)
+    }
+
+    /// Writes a simple record whose content was checked. Returns its id.
+    pub(super) fn create_simple<C: SimpleKind>(
+        &self,
+        action: &mut Action<'_>,
+        scope: &Scope,
+        content: C,
+    ) -> Result<DocumentId, Error> {
         let record_id: DocumentId = self.new_id();
         let nonce = (C::PRIVACY == Privacy::Personal).then(|| self.environment.random());
-        self.act(&author, |action| {
-            for reference in content.references() {
-                require_reference(action.db, &author, &reference)?;
-            }
-            require_own_delivery(action.db, &author, &content)?;
-            let scope = self.scope_of(action, centre, &content)?;
-            let snapshot = SimpleSnapshot { stamp: action.stamp, content, nonce };
-            action.create(Kind::of::<Simple<C>>(), record_id, &scope, encode(&snapshot))?;
-            simple_view(action.db, &author, record_id)
-        })
+        let snapshot = SimpleSnapshot { stamp: action.stamp, content, nonce };
+        action.create(Kind::of::<Simple<C>>(), record_id, scope, encode(&snapshot))?;
+        Ok(record_id)
     }
 
     /// Replaces the fields of a simple record that can be changed; fields that are equal are not written.
@@ -263,7 +283,7 @@ fn require_reference(db: &rusqlite::Connection, author: &Author, reference: &Ref
     Err(Error::invalid(reference.field, "no such record is on this phone"))
 }
 
-fn simple_view<C: SimpleKind>(
+pub(super) fn simple_view<C: SimpleKind>(
     db: &rusqlite::Connection,
     author: &Author,
     record_id: DocumentId,

@@ -59,6 +59,8 @@ named! {
         ObserveQuality = "observe_quality",
         /// Print receipts.
         PrintReceipt = "print_receipt",
+        /// Have a record signed.
+        TakeSignature = "take_signature",
         /// Write notes.
         Comment = "comment",
         /// Register farmers.
@@ -129,6 +131,7 @@ impl Capability {
             Self::AmendDelivery => [hour, day, Yes, No, No, Yes, No, No, No, No],
             Self::ObserveQuality => [Yes, Yes, Yes, Yes, No, Yes, No, No, No, No],
             Self::PrintReceipt => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
+            Self::TakeSignature => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
             Self::Comment => [Yes, Yes, Yes, Yes, Yes, Yes, Yes, No, No, No],
             Self::RegisterFarmer => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
             Self::EditFarmer => [hour, Yes, Yes, No, No, Yes, No, No, No, No],

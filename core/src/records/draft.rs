@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use minicbor::{Decode, Encode};
 
 use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot, Reason};
-use super::{Bag, BagCount, Change, Lot, Reading, StoredMark};
+use super::{Bag, BagCount, Change, Lot, Mark, Reading};
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, Location, SeasonCode,
     UserId,
@@ -63,9 +63,9 @@ pub struct Draft {
     /// Bags that were counted in the lots and vehicles.
     #[n(15)]
     pub bag_counts: Vec<BagCount>,
-    /// Signature or thumb mark, if there is one.
+    /// Signature or thumb mark, if there is one; recording makes it a record of its own.
     #[n(16)]
-    pub(crate) mark: Option<StoredMark>,
+    pub mark: Option<Mark>,
     /// Whether the farmer brought a second heap, so that it is not another record of the first one.
     #[n(17)]
     pub is_second_heap: bool,
@@ -177,7 +177,7 @@ impl Draft {
             receipt_sequence: Some(snapshot.receipt_sequence),
             lots: snapshot.lots,
             bag_counts: snapshot.bag_counts,
-            mark: snapshot.mark,
+            mark: None,
             is_second_heap: snapshot.is_second_heap,
             earlier_users: snapshot.earlier_users,
             overload_reason: snapshot.overload_reason,

@@ -244,6 +244,10 @@ impl RecordKind for Contact {
         Some(self.registered)
     }
 
+    fn farmer_id(&self) -> Option<FarmerId> {
+        Some(self.farmer_id)
+    }
+
     /// Returns the farmer: inbox items about a contact are shown under its farmer.
     fn shown_under(&self) -> (Kind, DocumentId) {
         (Kind::of::<Farmer>(), self.farmer_id.into())

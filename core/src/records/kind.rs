@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use super::{
     AdvanceRequest, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error, Farmer, Feedback, Fields,
-    InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Shape, Simple, Stamp,
-    SupplyIntent, WeighbridgeTicket,
+    InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Shape, Signature, Simple,
+    Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, UnitError, Value};
+use crate::units::{Column, DocumentId, FarmerId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 16] = [
+pub const KINDS: [Kind; 17] = [
     Kind::of::<Delivery>(),
     Kind::of::<Load>(),
     Kind::of::<Farmer>(),
@@ -35,6 +35,7 @@ pub const KINDS: [Kind; 16] = [
     Kind::of::<Simple<ContainerMovement>>(),
     Kind::of::<Simple<RetainedSample>>(),
     Kind::of::<Simple<InstrumentCheck>>(),
+    Kind::of::<Simple<Signature>>(),
 ];
 
 /// Whether a kind's records are personal data, which are erased when the person is forgotten.
@@ -121,6 +122,11 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     /// Returns the times which a phone's hybrid clock follows: those of creation and added values, not registers; in no order.
     fn times(&self) -> Vec<HybridTime> {
         self.created().into_iter().map(|stamp| stamp.at).collect()
+    }
+
+    /// Returns the farmer whom it names, if any. A personal record is erased with that farmer.
+    fn farmer_id(&self) -> Option<FarmerId> {
+        None
     }
 
     /// Returns the scope that the record's own content names, if any. The server holds a change whose entry names another.
@@ -293,6 +299,8 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn created(&self) -> Option<Stamp>;
     /// [`RecordKind::times`].
     fn times(&self) -> Vec<HybridTime>;
+    /// [`RecordKind::farmer_id`].
+    fn farmer_id(&self) -> Option<FarmerId>;
     /// [`RecordKind::own_scope`].
     fn own_scope(&self) -> Option<Scope>;
     /// [`RecordKind::shown_under`].
@@ -327,6 +335,10 @@ impl<K: RecordKind> AnyRecord for K {
 
     fn times(&self) -> Vec<HybridTime> {
         K::times(self)
+    }
+
+    fn farmer_id(&self) -> Option<FarmerId> {
+        K::farmer_id(self)
     }
 
     fn own_scope(&self) -> Option<Scope> {

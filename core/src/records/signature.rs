@@ -1,11 +1,88 @@
-//! Signatures: strokes that a person drew on the screen, or a photo of a thumb mark.
+//! A signature under a record: strokes that a person drew on the screen, or a photo of a thumb mark.
+//!
+//! It shows a person's hand, so the whole record is personal data, and is erased with the farmer whose record was signed. It is in the scope of
+//! a centre, which phones of receivers and drivers do not get.
 
 use minicbor::{Decode, Encode};
 
-use super::Error;
 use super::bags::put_varint;
+use super::simple::{Reference, SimpleKind, TextField, WrongField, recorded, steps};
+use super::{
+    ContainerMovement, Delivery, Error, Load, Privacy, ReceivingNote, RecordKind, RetainedSample, Shape, Topic,
+    WeighbridgeTicket,
+};
 use crate::limits::{MAX_SIGNATURE_BYTES, SIGNATURE_SIZE};
-use crate::units::PhotoHash;
+use crate::permission::Capability;
+use crate::scope::ScopeForm;
+use crate::units::{DocumentId, FarmerId, PhotoHash};
+
+/// Content of a signature.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Signature {
+    /// Kind number of the record that was signed; may be a kind of a newer version.
+    #[n(0)]
+    pub record_kind: u8,
+    /// Document of the record that was signed.
+    #[n(1)]
+    pub record_id: DocumentId,
+    /// Farmer of that record; `None` if it has none, such as a load.
+    #[n(2)]
+    pub farmer_id: Option<FarmerId>,
+    /// The mark.
+    #[n(3)]
+    pub mark: Mark,
+}
+
+impl SimpleKind for Signature {
+    const NUMBER: u8 = 17;
+    const NAME: &'static str = "signature";
+    const HOME: ScopeForm = ScopeForm::Centre;
+    const PRIVACY: Privacy = Privacy::Personal;
+    const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads, Topic::Records];
+    const CAPABILITY: Capability = Capability::TakeSignature;
+    const SHAPE: Shape = Shape(&[recorded(Self::CAPABILITY, "what was signed, and the mark"), steps(Self::CAPABILITY)]);
+
+    fn title(&self) -> String {
+        let mark = match &self.mark {
+            Mark::Drawn { strokes } => format!("drawn with {} strokes", strokes.len()),
+            Mark::Thumb { photo } => photo.to_string(),
+        };
+        format!("{}: {mark}", self.record_id)
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let kinds = &[
+            Delivery::NUMBER,
+            Load::NUMBER,
+            WeighbridgeTicket::NUMBER,
+            ReceivingNote::NUMBER,
+            ContainerMovement::NUMBER,
+            RetainedSample::NUMBER,
+        ];
+        vec![Reference { field: "record_id", kinds, document_id: self.record_id }]
+    }
+
+    fn about(&self) -> Option<DocumentId> {
+        Some(self.record_id)
+    }
+
+    fn shown_under(&self) -> Option<u8> {
+        Some(self.record_kind)
+    }
+
+    fn farmer_id(&self) -> Option<FarmerId> {
+        self.farmer_id
+    }
+
+    fn texts(&mut self) -> Vec<TextField<'_>> {
+        Vec::new()
+    }
+
+    fn check(&self) -> Result<(), WrongField> {
+        self.mark.check().map_err(|reason| WrongField::new("mark", reason))
+    }
+}
 
 /// A point of a stroke, in steps from the top left corner of the field of [`SIGNATURE_SIZE`] steps in width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,66 +101,67 @@ pub struct Stroke {
 }
 
 /// A person's mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Mark {
     /// A signature that was drawn on the screen.
+    #[n(0)]
     Drawn {
-        /// Its strokes.
+        /// Its strokes; stored as the distances of their points.
+        #[cbor(n(0), with = "packed")]
         strokes: Vec<Stroke>,
     },
     /// A thumb mark on paper.
+    #[n(1)]
     Thumb {
         /// Photo of it.
+        #[n(0)]
         photo: PhotoHash,
     },
 }
 
-/// A mark as it is stored: strokes as the distances of their points.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) enum StoredMark {
-    #[n(0)]
-    Drawn(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
-    #[n(1)]
-    Thumb(#[n(0)] PhotoHash),
-}
-
-impl StoredMark {
-    /// Packs a mark.
+impl Mark {
+    /// Checks that a drawing has a point, all of them within the field, and at most [`MAX_SIGNATURE_BYTES`].
     ///
     /// # Errors
-    /// [`Error::Malformed`] for a drawing without a point, or a point outside of the field; [`Error::TooLarge`] for one of more than
-    /// [`MAX_SIGNATURE_BYTES`].
-    pub(crate) fn new(mark: &Mark) -> Result<Self, Error> {
-        let strokes = match mark {
-            Mark::Thumb { photo } => return Ok(Self::Thumb(*photo)),
-            Mark::Drawn { strokes } => strokes,
-        };
+    /// The reason, for people.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self::Drawn { strokes } = self else { return Ok(()) };
         let points = || strokes.iter().flat_map(|stroke| &stroke.points);
         if points().next().is_none() {
-            return Err(Error::malformed("a signature has at least one point"));
+            return Err("a signature has at least one point".into());
         }
         if points().any(|point| point.x >= SIGNATURE_SIZE || point.y >= SIGNATURE_SIZE) {
-            return Err(Error::malformed(format!("a point lies within {SIGNATURE_SIZE} steps in width and height")));
+            return Err(format!("a point lies within {SIGNATURE_SIZE} steps in width and height"));
         }
-        let packed = pack(strokes);
-        if packed.len() > MAX_SIGNATURE_BYTES {
-            return Err(Error::TooLarge { bytes: packed.len(), limit: MAX_SIGNATURE_BYTES });
+        let bytes = pack(strokes).len();
+        if bytes > MAX_SIGNATURE_BYTES {
+            return Err(format!("has {bytes} bytes, more than {MAX_SIGNATURE_BYTES}: draw it with less detail"));
         }
-        Ok(Self::Drawn(packed))
+        Ok(())
+    }
+}
+
+/// Strokes as bytes of CBOR.
+mod packed {
+    use minicbor::encode::Write;
+    use minicbor::{Decoder, Encoder};
+
+    use super::{MAX_SIGNATURE_BYTES, Stroke, pack, unpack};
+
+    pub(super) fn encode<C, W: Write>(
+        strokes: &[Stroke],
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&pack(strokes))?.ok()
     }
 
-    /// Unpacks the mark.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] for bytes that [`Self::new`] does not make.
-    pub(crate) fn read(&self) -> Result<Mark, Error> {
-        match self {
-            Self::Thumb(photo) => Ok(Mark::Thumb { photo: *photo }),
-            Self::Drawn(packed) if packed.len() > MAX_SIGNATURE_BYTES => {
-                Err(Error::malformed(format!("a signature of {} bytes", packed.len())))
-            }
-            Self::Drawn(packed) => Ok(Mark::Drawn { strokes: unpack(packed)? }),
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<Stroke>, minicbor::decode::Error> {
+        let bytes = d.bytes()?;
+        if bytes.len() > MAX_SIGNATURE_BYTES {
+            return Err(minicbor::decode::Error::message("a signature of too many bytes"));
         }
+        unpack(bytes).map_err(minicbor::decode::Error::message)
     }
 }
 
@@ -135,6 +213,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codec::{decode, encode};
 
     fn drawn(points: Vec<Vec<(u32, u32)>>) -> Mark {
         let stroke = |it: Vec<(u32, u32)>| Stroke { points: it.into_iter().map(|(x, y)| Point { x, y }).collect() };
@@ -145,12 +224,12 @@ mod tests {
         #[test]
         fn signatures_come_back(points in prop::collection::vec(prop::collection::vec((0..SIGNATURE_SIZE, 0..SIGNATURE_SIZE), 1..20), 1..10)) {
             let mark = drawn(points);
-            prop_assert_eq!(StoredMark::new(&mark).expect("a mark").read().expect("it unpacks"), mark);
+            prop_assert_eq!(decode::<Mark>(&encode(&mark)).expect("it reads"), mark);
         }
 
         #[test]
         fn hostile_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            drop(StoredMark::Drawn(bytes).read());
+            drop(unpack(&bytes));
         }
     }
 
@@ -167,9 +246,9 @@ mod tests {
             (vec![vec![(0, 0); (MAX_SIGNATURE_BYTES - 2) / 2]], true),
             (vec![vec![(0, 0); MAX_SIGNATURE_BYTES / 2]], false),
         ] {
-            assert_eq!(StoredMark::new(&drawn(points)).is_ok(), is_mark);
+            assert_eq!(drawn(points).check().is_ok(), is_mark);
         }
-        let long = StoredMark::Drawn(vec![0; MAX_SIGNATURE_BYTES + 1]);
-        assert!(matches!(long.read(), Err(Error::Malformed { .. })));
+        let long = encode(&drawn(vec![vec![(0, 0); MAX_SIGNATURE_BYTES / 2]]));
+        assert!(decode::<Mark>(&long).is_err_and(|error| error.to_string().contains("too many bytes")));
     }
 }

@@ -3,8 +3,8 @@
 use super::Error;
 use super::rows::ListOrder;
 use super::sql::{Dialect, Reader, Value};
+use crate::records::Kind;
 use crate::records::simple::SimpleState;
-use crate::records::{KINDS, Kind, Privacy};
 use crate::scope::Scope;
 use crate::units::{BusinessDate, DocumentId, FarmerId, ToValue};
 
@@ -19,20 +19,6 @@ pub struct SimpleFilter {
     pub date: Option<BusinessDate>,
     /// In this state.
     pub state: Option<SimpleState>,
-}
-
-/// Returns the documents of personal data that name a farmer, ordered by id, without the farmer's contact details.
-///
-/// # Errors
-/// [`Error::Sql`] and other errors of the database.
-pub fn personal_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<DocumentId>, Error> {
-    let personal = KINDS.into_iter().filter(|kind| kind.privacy == Privacy::Personal);
-    let kinds: Vec<String> = personal.map(|kind| kind.number.to_string()).collect();
-    let statement = format!(
-        "SELECT record_id FROM simple_records WHERE farmer_id = ?1 AND kind IN ({}) ORDER BY record_id",
-        kinds.join(", ")
-    );
-    Ok(db.query_all(&statement, &[farmer.to_value()], |row| row.get(0))?)
 }
 
 /// Returns, in the order of their times, the ids of up to `limit` records of a kind in these scopes that follow the record `after`; none if

@@ -6,7 +6,7 @@ use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions;
 use farmtally_core::store::records::{self, Saved};
 use farmtally_core::store::sql::{Value, values};
-use farmtally_core::units::{DeviceId, DocumentId};
+use farmtally_core::units::{DeviceId, DocumentId, FarmerId};
 
 use super::{Access, LogPosition, Transaction, WriteTransaction};
 use crate::Error;
@@ -21,6 +21,11 @@ impl<C: Access + ?Sized> Transaction<'_, C> {
     pub fn erased_of(&mut self, documents: &[Value<'_>]) -> Result<Vec<DocumentId>, Error> {
         let statement = "SELECT document_id FROM keys JOIN erased ON erased.document_id = keys.document";
         self.of_documents(documents, statement, |row| row.get(0))
+    }
+
+    /// Returns all forgotten farmers, in the order of their ids.
+    pub fn forgotten(&mut self) -> Result<Vec<FarmerId>, Error> {
+        Ok(self.reader().query_all("SELECT farmer_id FROM forgotten ORDER BY farmer_id", &[], |row| row.get(0))?)
     }
 
     /// Returns the positions of all deferred decisions, ordered by the scope's text and sequence number.
@@ -65,6 +70,12 @@ impl WriteTransaction<'_> {
         decisions::project(self.connection, &at, decision, &content)?;
         let delete = "DELETE FROM deferred_decisions WHERE scope = ?1 AND seq = ?2";
         self.run(delete, &values![scope, sequence])
+    }
+
+    /// Adds a farmer to the forgotten ones. Neither erases anything nor writes the journal.
+    pub fn forget_farmer(&mut self, farmer: FarmerId) -> Result<(), Error> {
+        let insert = "INSERT INTO forgotten (farmer_id) VALUES (?1) ON CONFLICT (farmer_id) DO NOTHING";
+        self.run(insert, &values![farmer])
     }
 
     /// Erases a document's rows, logged bytes, held and deferred entries, and all that is staged. Neither logs this nor writes the journal.

@@ -32,6 +32,11 @@ CREATE TABLE bundles (
 ) STRICT;
 CREATE INDEX bundles_by_device ON bundles (device_id, bundle_seq);
 
+-- Farmers whose personal data were erased; what phones bring about them afterwards is erased too.
+CREATE TABLE forgotten (
+    farmer_id BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE scopes (
     scope TEXT NOT NULL PRIMARY KEY,
     seq   INTEGER NOT NULL,                      -- set in the transaction that appends: a database sequence could skip numbers

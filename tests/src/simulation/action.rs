@@ -24,7 +24,7 @@ use super::server::NetworkFault;
 use super::simple;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
-use crate::{Forger, bag, forgotten_bag, mark, moisture, reason};
+use crate::{Forger, bag, forgotten_bag, moisture, reason};
 
 /// One kind of step.
 pub struct Action {
@@ -272,16 +272,15 @@ fn voids_it(world: &mut World, who: usize, delivery: DeliveryId) {
     });
 }
 
-/// Adds a reading, a signature or a print to a delivery.
+/// Adds a reading or a print to a delivery.
 fn adds_later(world: &mut World, who: usize) {
     let Some(delivery) = any_delivery(world) else { return };
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
     let Some(shown) = Replica::new(world.phones[who].looks()).delivery(delivery) else { return };
-    let what = [Later::Reading, Later::Mark, Later::Print][world.rng.random_range(0..3)];
+    let what = [Later::Reading, Later::Print][world.rng.random_range(0..2)];
     let sign = ActMatcher::after(what.stamps(&shown));
     world.expect_durable(who, FactKind::Added { delivery, what, sign }, |client| match what {
         Later::Reading => client.add_readings(view.basis, &[moisture(1_450)]),
-        Later::Mark => client.sign_delivery(view.basis, &mark()),
         Later::Print => client.record_print(view.basis, PrintMedium::Paper),
     });
 }

@@ -55,8 +55,6 @@ pub enum FactKind {
 pub enum Later {
     /// A reading.
     Reading,
-    /// A signature.
-    Mark,
     /// A print of the receipt.
     Print,
 }
@@ -66,7 +64,6 @@ impl Later {
     pub fn stamps(self, delivery: &Delivery) -> Vec<Stamp> {
         match self {
             Self::Reading => delivery.readings.iter().map(|it| it.stamp).collect(),
-            Self::Mark => delivery.signatures.iter().map(|it| it.stamp).collect(),
             Self::Print => delivery.prints.iter().map(|it| it.stamp).collect(),
         }
     }

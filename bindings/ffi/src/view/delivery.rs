@@ -2,7 +2,7 @@ use farmtally_core::client::{
     BagView, Basis, DeliveryItem, DeliveryPage, DeliveryView, Lifecycle, LotView, ReadingView, SyncState,
 };
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::delivery::{Print, PrintMedium, Reason, Signature};
+use farmtally_core::records::delivery::{Print, PrintMedium, Reason};
 use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, Point, Stamp, Stroke};
 use farmtally_core::rules::{ActionCode, GradeWeight, Totals};
 use farmtally_core::scope::Scope;
@@ -12,6 +12,8 @@ use farmtally_core::units::{
     InstrumentCode, LoadId, Location, LocationProvider, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp,
     UserId,
 };
+
+use super::simple::SignatureView;
 
 type Bag = BagView;
 type Lot = LotView;
@@ -132,15 +134,6 @@ pub enum Mark {
         /// SHA-256 of a photo of it
         photo: PhotoHash,
     },
-}
-
-/// Signature or thumb mark under a delivery.
-#[uniffi::remote(Record)]
-pub struct Signature {
-    /// Person who held the phone, device and time
-    pub stamp: Stamp,
-    /// The mark
-    pub mark: Mark,
 }
 
 /// Where a receipt was printed or sent.
@@ -283,8 +276,8 @@ pub struct DeliveryView {
     pub overload_reason: Option<Reason>,
     /// Whether it has a signature or thumb mark, also as a draft
     pub is_signed: bool,
-    /// Signatures and thumb marks under a recorded delivery, oldest first
-    pub signatures: Vec<Signature>,
+    /// Signatures and thumb marks under a recorded delivery, oldest first, if the role may see them
+    pub signatures: Vec<SignatureView>,
     /// Prints of the receipt, oldest first; the first one is the receipt, the others are copies
     pub prints: Vec<Print>,
     /// The voided or rejected delivery that this one replaces; null for none

@@ -8,8 +8,8 @@ use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::simple::{SimpleEvent, SimpleState, SimpleStep};
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
-    AdvanceRequest, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Note, QueueTicket,
-    ReceivingNote, RetainedSample, Stamp, SupplyIntent, WeighbridgeTicket,
+    AdvanceRequest, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Mark, Note,
+    QueueTicket, ReceivingNote, RetainedSample, Signature, Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use farmtally_core::rules::{ActionCode, ContainerBalance, SupplyProposal};
 use farmtally_core::units::{
@@ -129,6 +129,8 @@ views! {
     RetainedSample, RetainedSampleView, RetainedSamplePage;
     /// An instrument check as a screen shows it.
     InstrumentCheck, InstrumentCheckView, InstrumentCheckPage;
+    /// A signature as a screen shows it.
+    Signature, SignatureView, SignaturePage;
 }
 
 /// Fields of a note.
@@ -394,6 +396,19 @@ pub struct RetainedSample {
     pub witness: String,
     /// Last day on which it is kept
     pub kept_until: BusinessDate,
+}
+
+/// Content of a signature: who holds a phone lets another person sign a record. It is erased with the farmer of that record.
+#[uniffi::remote(Record)]
+pub struct Signature {
+    /// Kind number of the record that was signed
+    pub record_kind: u8,
+    /// Document of the record that was signed
+    pub record_id: DocumentId,
+    /// Farmer of that record; null if it has none, such as a load
+    pub farmer_id: Option<FarmerId>,
+    /// The mark
+    pub mark: Mark,
 }
 
 /// Fields of an instrument check. Values are in grams; of a moisture meter, in hundredths of a percent.

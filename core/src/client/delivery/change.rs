@@ -233,7 +233,7 @@ pub(in crate::client) fn require_action(
     code: ActionCode,
 ) -> Result<(), Error> {
     let Author { grant, .. } = action.author;
-    let Surroundings { replaced_by, .. } = Surroundings::read(action.db, delivery)?;
+    let Surroundings { replaced_by, .. } = Surroundings::read(action.db, action.author, delivery)?;
     let at_hand = DeliveryAtHand {
         delivery,
         load: load_state(action.db, delivery)?,

@@ -1,10 +1,10 @@
-//! What is added to a recorded delivery: readings, signatures, prints of its receipt.
+//! What is added to a recorded delivery: readings, prints of its receipt.
 
 use super::change::{require_few_readings, require_readable};
 use crate::Error;
 use crate::client::{Basis, DeliveryView, FieldClient, ReadingInput};
+use crate::records::Reading;
 use crate::records::delivery::{self, PrintMedium};
-use crate::records::{Mark, Reading, StoredMark};
 use crate::rules::ActionCode;
 
 impl FieldClient {
@@ -27,16 +27,6 @@ impl FieldClient {
         })
     }
 
-    /// Puts a signature or thumb mark under a recorded delivery.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] if it is voided, or by role; [`Error::Invalid`] for a drawing without a point, with a point outside of the field,
-    /// or of more than 2,048 bytes; [`Error::Stale`], [`Error::NotFound`], [`Error::Unauthorized`].
-    pub fn sign_delivery(&self, basis: Basis, mark: &Mark) -> Result<DeliveryView, Error> {
-        let mark = stored_mark(mark)?;
-        self.change_delivery(basis, ActionCode::Sign, |action, _, _| Ok(delivery::sign(action.stamp, mark)))
-    }
-
     /// Records that the receipt was printed or sent. The first print is the receipt, each later one a copy.
     ///
     /// # Errors
@@ -44,9 +34,4 @@ impl FieldClient {
     pub fn record_print(&self, basis: Basis, medium: PrintMedium) -> Result<DeliveryView, Error> {
         self.change_delivery(basis, ActionCode::Print, |action, _, _| Ok(delivery::print(action.stamp, medium)))
     }
-}
-
-/// Returns a mark in its stored form.
-pub(in crate::client) fn stored_mark(mark: &Mark) -> Result<StoredMark, Error> {
-    StoredMark::new(mark).map_err(|wrong| Error::invalid("mark", wrong))
 }

@@ -9,20 +9,20 @@ use std::sync::PoisonError;
 use change::require_lots_of_counts;
 pub use change::{DeliveryEdit, ReadingInput};
 pub(super) use change::{checked, require_action, require_few_readings, require_grade, require_readable, too_many};
-pub(super) use later::stored_mark;
 pub use view::{BagView, DeliveryView, Lifecycle, LotView, ReadingView};
 use view::{Surroundings, load_state};
 
 use super::action::Action;
 use super::draft::find_draft;
 use super::load::check_load;
+use super::signature::signatures_under;
 use super::{Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::decisions::{RuleSet, Windows};
 use crate::permission::Capability;
 use crate::records::delivery::DeliverySnapshot;
 use crate::records::draft::Draft;
-use crate::records::{AnyRecord, Delivery, Kind, Merged, encode};
+use crate::records::{AnyRecord, Delivery, Kind, Merged, RecordKind, Signature, encode};
 use crate::rules::{ActionCode, Check, Heap, check_delivery, check_draft};
 use crate::scope::Scope;
 use crate::store::heaps::{self, Weighed};
@@ -88,6 +88,11 @@ impl FieldClient {
         let receipt_sequence = draft.receipt_sequence.unwrap_or(action.counters.receipts + 1);
         action.counters.receipts = receipt_sequence.max(action.counters.receipts);
         let scope = Scope::Season(draft.centre.clone(), draft.season.clone());
+        if let Some(mark) = draft.mark.clone() {
+            let content =
+                Signature { record_kind: Delivery::NUMBER, record_id: id.into(), farmer_id: Some(farmer_id), mark };
+            self.create_simple(action, &Scope::Centre(draft.centre.clone()), content)?;
+        }
         let snapshot = DeliverySnapshot::new(draft, action.stamp, farmer_id, rules.number, receipt_sequence);
         let merged = action.create(Kind::of::<Delivery>(), id.into(), &scope, encode(&snapshot))?;
         let (version, delivery) = (merged.version(), delivery_of(merged)?);
@@ -97,6 +102,7 @@ impl FieldClient {
             reviews: Vec::new(),
             replaced_by: Vec::new(),
             load: load_state(action.db, &delivery)?,
+            signatures: signatures_under(action.db, author, &delivery.centre, id.into())?,
         };
         self.delivery_view(author, version, delivery, surroundings)
     }

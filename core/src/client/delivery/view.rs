@@ -1,11 +1,15 @@
 //! Deliveries and drafts as screens show them.
 
-use crate::client::{Author, Basis, FieldClient};
+use crate::client::signature::signatures_under;
+use crate::client::{Author, Basis, FieldClient, SimpleView};
 use crate::decisions::ReviewCode;
-use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print, Reason, Signature};
+use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print, Reason};
 use crate::records::draft::Draft;
 use crate::records::load::LoadState;
-use crate::records::{Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Stamp};
+use crate::records::simple::SimpleState;
+use crate::records::{
+    Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Signature, Stamp,
+};
 use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, WeightInput, draft_actions, weigh};
 use crate::store::outbox::{self, SyncState};
 use crate::store::{decisions, rows, seam};
@@ -167,10 +171,10 @@ pub struct DeliveryView {
     pub is_second_heap: bool,
     /// Why it is put on a load above its limit, if it is.
     pub overload_reason: Option<Reason>,
-    /// Whether a draft has a signature or thumb mark; those of a recorded delivery are in `signatures`.
+    /// Whether it has a signature or thumb mark, also as a draft.
     pub is_signed: bool,
-    /// Signatures and thumb marks under a recorded delivery, oldest first.
-    pub signatures: Vec<Signature>,
+    /// Signatures and thumb marks under a recorded delivery, oldest first, if the role may see them.
+    pub signatures: Vec<SimpleView<Signature>>,
     /// Prints of the receipt, oldest first. The first one is the receipt, the others are copies.
     pub prints: Vec<Print>,
     /// Delivery that this one replaces: a voided one, or one that the office rejected.
@@ -197,10 +201,11 @@ pub(super) struct Surroundings {
     pub(super) reviews: Vec<ReviewCode>,
     pub(super) replaced_by: Vec<DeliveryId>,
     pub(super) load: Option<LoadState>,
+    pub(super) signatures: Vec<SimpleView<Signature>>,
 }
 
 impl Surroundings {
-    pub(super) fn read(db: &rusqlite::Connection, delivery: &Delivery) -> Result<Self, crate::store::Error> {
+    pub(super) fn read(db: &rusqlite::Connection, author: &Author, delivery: &Delivery) -> Result<Self, crate::Error> {
         let (id, document) = (delivery.delivery_id, delivery.delivery_id.into());
         let replacements = rows::replacements_of(&mut seam(db), &[id])?;
         Ok(Self {
@@ -208,6 +213,7 @@ impl Surroundings {
             reviews: decisions::review_codes(&mut seam(db), document)?,
             replaced_by: replacements.into_iter().map(|(_, replacement)| replacement).collect(),
             load: load_state(db, delivery)?,
+            signatures: signatures_under(db, author, &delivery.centre, document)?,
         })
     }
 }
@@ -230,7 +236,7 @@ impl FieldClient {
         version: [u8; 8],
         delivery: Delivery,
     ) -> Result<DeliveryView, crate::Error> {
-        let surroundings = Surroundings::read(db, &delivery)?;
+        let surroundings = Surroundings::read(db, author, &delivery)?;
         self.delivery_view(author, version, delivery, surroundings)
     }
 
@@ -242,7 +248,7 @@ impl FieldClient {
         surroundings: Surroundings,
     ) -> Result<DeliveryView, crate::Error> {
         let id = delivery.delivery_id;
-        let Surroundings { sync, reviews, replaced_by, load } = surroundings;
+        let Surroundings { sync, reviews, replaced_by, load, signatures } = surroundings;
         let at_hand = DeliveryAtHand {
             delivery: &delivery,
             load,
@@ -283,8 +289,8 @@ impl FieldClient {
             location: delivery.location,
             is_second_heap: delivery.is_second_heap,
             overload_reason: delivery.overload_reason,
-            is_signed: !delivery.signatures.is_empty(),
-            signatures: delivery.signatures,
+            is_signed: signatures.iter().any(|it| it.state == SimpleState::Open),
+            signatures,
             prints: delivery.prints,
             replaces: delivery.replaces,
             replaced_by,

@@ -1,16 +1,15 @@
 //! A delivery: the produce that a farmer handed over, as it was weighed and read.
 //!
-//! Invariants: the recorded snapshot never changes; a void is final; bags, lots, readings, signatures and prints are only added or voided.
+//! Invariants: the recorded snapshot never changes; a void is final; bags, lots, readings and prints are only added or voided.
 
 mod projection;
 mod snapshot;
 mod values;
 
 pub(crate) use snapshot::DeliverySnapshot;
-pub(crate) use values::{Amendment, add_readings, amend, print, sign, void};
+pub(crate) use values::{Amendment, add_readings, amend, print, void};
 pub use values::{Print, PrintMedium, Reason};
 
-use super::signature::Mark;
 use super::{
     Bag, BagCount, Class, Conflict, Error, Fields, KeyRule, Lot, Privacy, Reading, RecordKind, Shape, Stamp, Table,
     Topic,
@@ -73,15 +72,6 @@ impl DeliveryReading {
     }
 }
 
-/// Signature or thumb mark under a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature {
-    /// Person who held the phone, device and time.
-    pub stamp: Stamp,
-    /// The mark.
-    pub mark: Mark,
-}
-
 /// Delivery, projected from all changes of its document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
@@ -127,8 +117,6 @@ pub struct Delivery {
     pub bag_counts: Vec<BagCount>,
     /// Those that were counted when it was recorded.
     pub first_bag_counts: Vec<BagCount>,
-    /// Signatures and thumb marks, oldest first.
-    pub signatures: Vec<Signature>,
     /// Prints of the receipt, oldest first. The first one is the receipt, the others are copies.
     pub prints: Vec<Print>,
     /// Amendments, oldest first.
@@ -216,7 +204,6 @@ impl RecordKind for Delivery {
         KeyRule::of(Class::Register, "count", Capability::AmendDelivery, "the declared number of bags"),
         KeyRule::of(Class::Register, "bags", Capability::AmendDelivery, "the bags counted in lots and vehicles"),
         KeyRule::of(Class::Add, "m", Capability::ObserveQuality, "a reading of moisture or of a quality factor"),
-        KeyRule::of(Class::Add, "s", Capability::RecordDelivery, "a signature or thumb mark"),
         KeyRule::of(Class::Add, "w", Capability::PrintReceipt, "a print of the receipt"),
     ]);
     const TABLE: Table<Self> = Table {
@@ -261,8 +248,12 @@ impl RecordKind for Delivery {
     fn times(&self) -> Vec<HybridTime> {
         let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp);
         let readings = self.readings.iter().map(|it| it.stamp);
-        let marks = self.signatures.iter().map(|it| it.stamp).chain(self.prints.iter().map(|it| it.stamp));
-        acts.chain(readings).chain(marks).chain([self.recorded]).map(|stamp| stamp.at).collect()
+        let prints = self.prints.iter().map(|it| it.stamp);
+        acts.chain(readings).chain(prints).chain([self.recorded]).map(|stamp| stamp.at).collect()
+    }
+
+    fn farmer_id(&self) -> Option<FarmerId> {
+        Some(self.farmer_id)
     }
 
     fn own_scope(&self) -> Option<Scope> {

@@ -7,10 +7,9 @@ use super::super::weighing::check_bag_counts;
 use super::super::{BagCount, Conflict, ConflictValue, Error, Fields, Stamp};
 use super::snapshot::DeliverySnapshot;
 use super::values::{
-    AddedReading, EVENTS, Event, MoreWeighed, PRINTS, Print, READINGS, SIGNED, SignedLater, Step, VOIDS, VoidedValue,
-    WEIGHED,
+    AddedReading, EVENTS, Event, MoreWeighed, PRINTS, Print, READINGS, Step, VOIDS, VoidedValue, WEIGHED,
 };
-use super::{Act, Delivery, DeliveryBag, DeliveryLot, DeliveryReading, Signature};
+use super::{Act, Delivery, DeliveryBag, DeliveryLot, DeliveryReading};
 use crate::limits::MAX_MERGED_BAGS;
 use crate::units::{BusinessDate, DeliveryId, LoadId};
 
@@ -31,7 +30,6 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
     let mut voids_of = Voids::of(fields)?;
     let (bags, lots) = weighed(fields, &snapshot, &mut voids_of)?;
     let readings = readings(fields, &snapshot, &mut voids_of)?;
-    let signatures = signatures(fields, &snapshot)?;
     let mut prints: Vec<Print> = fields.added(PRINTS)?.into_iter().map(|(_, print)| print).collect();
     prints.sort_by_key(|print| order(&print.stamp));
     let (amendments, voids) = acts(fields, &mut conflicts)?;
@@ -68,7 +66,6 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         lots,
         bag_counts,
         first_bag_counts: snapshot.bag_counts,
-        signatures,
         prints,
         amendments,
         voids,
@@ -158,18 +155,6 @@ fn readings(fields: &Fields, snapshot: &DeliverySnapshot, voids: &mut Voids) -> 
     later.sort_by(|a, b| (order(&a.stamp), &a.key).cmp(&(order(&b.stamp), &b.key)));
     readings.extend(later);
     Ok(readings)
-}
-
-fn signatures(fields: &Fields, snapshot: &DeliverySnapshot) -> Result<Vec<Signature>, Error> {
-    let mut signatures = Vec::new();
-    if let Some(mark) = &snapshot.mark {
-        signatures.push(Signature { stamp: snapshot.stamp(), mark: mark.read()? });
-    }
-    for (_, SignedLater { stamp, mark }) in fields.added(SIGNED)? {
-        signatures.push(Signature { stamp, mark: mark.read()? });
-    }
-    signatures.sort_by_key(|it| order(&it.stamp));
-    Ok(signatures)
 }
 
 /// Returns the amendments and voids of the delivery, oldest first; adds the conflict between them, if there is one.

@@ -4,7 +4,6 @@ use minicbor::{Decode, Encode};
 
 use super::super::draft::Draft;
 use super::super::shape::SNAPSHOT;
-use super::super::signature::StoredMark;
 use super::super::{Bag, BagCount, Change, Error, Lot, Reading, Stamp, bags, decode};
 use super::values::Reason;
 use crate::units::{
@@ -41,15 +40,13 @@ pub(crate) struct DeliverySnapshot {
     pub(crate) lots: Vec<Lot>,
     #[cbor(n(11), skip_if = "Vec::is_empty")]
     pub(crate) bag_counts: Vec<BagCount>,
-    #[n(12)]
-    pub(crate) mark: Option<StoredMark>,
-    #[cbor(n(13), skip_if = "is_false")]
+    #[cbor(n(12), skip_if = "is_false")]
     pub(crate) is_second_heap: bool,
     /// Users who weighed before the one who recorded, in the order in which they began.
-    #[cbor(n(14), skip_if = "Vec::is_empty")]
+    #[cbor(n(13), skip_if = "Vec::is_empty")]
     pub(crate) earlier_users: Vec<UserId>,
     /// Why it was put on a load above its limit.
-    #[n(15)]
+    #[n(14)]
     pub(crate) overload_reason: Option<Reason>,
 }
 
@@ -109,7 +106,6 @@ impl DeliverySnapshot {
             replaces: draft.replaces,
             lots: draft.lots,
             bag_counts: draft.bag_counts,
-            mark: draft.mark,
             is_second_heap: draft.is_second_heap,
             earlier_users: draft.earlier_users,
             overload_reason: draft.overload_reason,

@@ -1,8 +1,7 @@
-//! Values that are added to a recorded delivery: more of what was weighed or read, voids, amendments, signatures, prints.
+//! Values that are added to a recorded delivery: more of what was weighed or read, voids, amendments, prints.
 
 use minicbor::{Decode, Encode};
 
-use super::super::signature::StoredMark;
 use super::super::stamp::Register;
 use super::super::{Bag, BagCount, Error, Lot, Put, Reading, Stamp, bags, encode};
 use super::Delivery;
@@ -13,7 +12,6 @@ pub(super) const WEIGHED: char = 'p';
 pub(super) const VOIDS: char = 'x';
 pub(super) const EVENTS: char = 'e';
 pub(super) const READINGS: char = 'm';
-pub(super) const SIGNED: char = 's';
 pub(super) const PRINTS: char = 'w';
 
 /// Bags and lots that were forgotten when the delivery was recorded.
@@ -82,15 +80,6 @@ pub(super) struct AddedReading {
     pub(super) reading: Reading,
 }
 
-#[derive(Clone, Debug, Encode, Decode)]
-#[cbor(array)]
-pub(super) struct SignedLater {
-    #[n(0)]
-    pub(super) stamp: Stamp,
-    #[n(1)]
-    pub(super) mark: StoredMark,
-}
-
 named! {
     /// Where a receipt was printed or sent.
     #[derive(Encode, Decode)]
@@ -156,10 +145,6 @@ pub(crate) fn add_readings(stamp: Stamp, readings: &[Reading]) -> Vec<Put> {
         Put::Add(READINGS, String::new(), encode(&AddedReading { stamp, reading: reading.clone() }))
     };
     readings.iter().map(put).collect()
-}
-
-pub(crate) fn sign(stamp: Stamp, mark: StoredMark) -> Vec<Put> {
-    vec![Put::Add(SIGNED, String::new(), encode(&SignedLater { stamp, mark }))]
 }
 
 pub(crate) fn print(stamp: Stamp, medium: PrintMedium) -> Vec<Put> {

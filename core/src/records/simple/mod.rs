@@ -243,6 +243,10 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
         std::iter::once(self.made).chain(self.steps.iter().map(|event| event.stamp)).map(|stamp| stamp.at).collect()
     }
 
+    fn farmer_id(&self) -> Option<FarmerId> {
+        self.content.farmer_id()
+    }
+
     /// Returns the record itself if this version does not know the kind of the other one.
     fn shown_under(&self) -> (Kind, DocumentId) {
         let other = self.content.shown_under().and_then(Kind::from_number).zip(self.content.about());

@@ -45,7 +45,7 @@ impl DeliveryAtHand<'_> {
                 role.check(Capability::RecordDelivery, Target::New)?;
             }
             ActionCode::AddReadings => role.check(Capability::ObserveQuality, self.target)?,
-            ActionCode::Sign => role.check(Capability::RecordDelivery, self.target)?,
+            ActionCode::Sign => role.check(Capability::TakeSignature, self.target)?,
             _ => return Err(Refusal::OtherKind),
         }
         if self.delivery.is_voided() {

@@ -52,6 +52,17 @@ CREATE POLICY bundles_of_organisation ON bundles
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX bundles_by_device ON bundles (organisation, device_id, bundle_seq);
 
+-- Farmers whose personal data were erased; what phones bring about them afterwards is erased too.
+CREATE TABLE forgotten (
+    organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
+    PRIMARY KEY (organisation, farmer_id),
+    farmer_id BYTEA NOT NULL
+);
+ALTER TABLE forgotten ENABLE ROW LEVEL SECURITY;
+ALTER TABLE forgotten FORCE ROW LEVEL SECURITY;
+CREATE POLICY forgotten_of_organisation ON forgotten
+    USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
+
 CREATE TABLE scopes (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
     PRIMARY KEY (organisation, scope),
