@@ -40,6 +40,9 @@ final _reference = {
         {'code': 'A', 'name': 'first'},
         {'code': 'B', 'name': 'second'},
       ],
+      'factors': [
+        {'code': 'BROKEN', 'name': 'broken', 'unit': 'percent', 'limit': 500},
+      ],
     },
   ],
 };

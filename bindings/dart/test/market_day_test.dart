@@ -40,10 +40,18 @@ void marketDay(Server server, String library) {
     expect(session.centres, [kolar, malur]);
     isTrue(session.syncedAt != null, 'the phone has everything');
     final reference = await asha.client.reference();
-    expect(reference.commodities, [tomato]);
-    expect(reference.bagTypes, const [
-      BagTypeRule(commodity: tomato, number: 0, name: 'crate', tareG: Grams(1500)),
-      BagTypeRule(commodity: tomato, number: 1, name: 'sack', tareG: Grams(250)),
+    expect(reference.organisation, const Organisation(
+      name: 'Kolar growers', country: 'IN', zoneMinutes: 330, currency: 'INR', currencyExponent: 2));
+    expect([for (final it in reference.centres) it.code], [kolar, malur]);
+    final [commodity] = reference.commodities;
+    expect([commodity.code, commodity.season, commodity.ruleSet], [tomato, const SeasonCode('ALL'), 1]);
+    expect(commodity.bagTypes, const [
+      BagTypeRule(number: 0, name: 'crate', tareG: Grams(1500)),
+      BagTypeRule(number: 1, name: 'sack', tareG: Grams(250)),
+    ]);
+    expect([for (final it in commodity.grades) it.name], ['first', 'second']);
+    expect(commodity.factors, const [
+      QualityFactor(code: FactorCode('BROKEN'), name: 'broken', unit: FactorUnit.percent, limit: 500),
     ]);
     expect(reference.lorries, [
       for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333'])

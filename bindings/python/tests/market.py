@@ -49,6 +49,7 @@ REFERENCE = {
             "valid_from": "2020-01-01",
             "bag_types": [{"number": 0, "name": "crate", "tare_g": 1_500}, {"number": 1, "name": "sack", "tare_g": 250}],
             "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}],
+            "factors": [{"code": "BROKEN", "name": "broken", "unit": "percent", "limit": 500}],
         }
     ],
 }

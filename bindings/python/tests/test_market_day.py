@@ -21,6 +21,7 @@ from farmtally_field import (
     DeliveryEdit,
     DeliveryQuery,
     DraftEdit,
+    FactorUnit,
     FarmerQuery,
     FieldClient,
     FieldError,
@@ -137,9 +138,17 @@ class MarketDay(MarketCase):
         self.assertEqual(session.centres, ["KOLAR", "MALUR"])
         self.assertIsNotNone(session.synced_at)
         reference = await asha.client.reference()
-        self.assertEqual(reference.commodities, ["TOMATO"])
-        bag_types = [(it.commodity, it.number, it.name, it.tare_g) for it in reference.bag_types]
-        self.assertEqual(bag_types, [("TOMATO", 0, "crate", 1_500), ("TOMATO", 1, "sack", 250)])
+        organisation = reference.organisation
+        self.assertEqual((organisation.name, organisation.country, organisation.zone_minutes), ("Kolar growers", "IN", 330))
+        self.assertEqual((organisation.currency, organisation.currency_exponent), ("INR", 2))
+        self.assertEqual([it.code for it in reference.centres], ["KOLAR", "MALUR"])
+        [commodity] = reference.commodities
+        self.assertEqual((commodity.code, commodity.season, commodity.rule_set), ("TOMATO", "ALL", 1))
+        bag_types = [(it.number, it.name, it.tare_g) for it in commodity.bag_types]
+        self.assertEqual(bag_types, [(0, "crate", 1_500), (1, "sack", 250)])
+        self.assertEqual([it.name for it in commodity.grades], ["first", "second"])
+        factors = [(it.code, it.name, it.unit, it.limit) for it in commodity.factors]
+        self.assertEqual(factors, [("BROKEN", "broken", FactorUnit.PERCENT, 500)])
         lorries = [(it.plate, it.payload_g) for it in reference.lorries]
         self.assertEqual(lorries, [("KA07A1111", 9_000_000), ("KA07A2222", 9_000_000), ("KA07A3333", 9_000_000)])
 

@@ -1,18 +1,95 @@
-use farmtally_core::decisions::{self, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry};
+use farmtally_core::decisions::{
+    self, BagTypeRule, Centre, FactorUnit, Grade, Instrument, InstrumentInterval, InstrumentType, Lorry, Season,
+};
 use farmtally_core::store::decisions::Reference as CoreReference;
-use farmtally_core::units::{BusinessDate, CommodityCode, Grams, InstrumentCode, LorryPlate};
+use farmtally_core::units::{
+    BusinessDate, CentreCode, CommodityCode, FactorCode, GradeCode, Grams, InstrumentCode, LorryPlate, SeasonCode,
+};
+
+/// The organisation that owns the data, with the form of its numbers.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Organisation {
+    /// Name of the organisation
+    pub name: String,
+    /// Code of its country by ISO 3166, such as `IN`
+    pub country: String,
+    /// Minutes by which its local time is ahead of UTC; negative if it is behind
+    pub zone_minutes: i16,
+    /// Code of its currency by ISO 4217, such as `INR`
+    pub currency: String,
+    /// Decimals of the currency's minor unit, 0 to 3: all amounts are whole minor units
+    pub currency_exponent: u8,
+}
+
+/// A place where produce is weighed.
+#[uniffi::remote(Record)]
+pub struct Centre {
+    /// Code of the centre
+    pub code: CentreCode,
+    /// Name of the centre
+    pub name: String,
+}
+
+/// A commodity, with the rules that are valid today.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct Commodity {
+    /// Code of the commodity
+    pub code: CommodityCode,
+    /// Name of the commodity
+    pub name: String,
+    /// Season that covers today; null if nothing is bought
+    pub season: Option<SeasonCode>,
+    /// Number of the rule set that is valid today; null if there is none, so that nothing can be recorded
+    pub rule_set: Option<u32>,
+    /// Bag types
+    pub bag_types: Vec<BagTypeRule>,
+    /// Grades that a bag, lot or reading may have
+    pub grades: Vec<Grade>,
+    /// Quality factors that are observed
+    pub factors: Vec<QualityFactor>,
+}
 
 /// A bag type in the rules of a commodity.
-#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct BagTypeRule {
-    /// Commodity
-    pub commodity: CommodityCode,
     /// Number of the bag type, 0 to 15
     pub number: u8,
     /// Name of the bag type
     pub name: String,
     /// Weight of the empty bag in grams
-    pub tare_g: Grams,
+    #[uniffi(name = "tare_g")]
+    pub tare: Grams,
+}
+
+/// A grade of a commodity.
+#[uniffi::remote(Record)]
+pub struct Grade {
+    /// Code of the grade
+    pub code: GradeCode,
+    /// Name of the grade
+    pub name: String,
+}
+
+/// Unit of a quality factor's values.
+#[uniffi::remote(Enum)]
+pub enum FactorUnit {
+    /// Hundredths of a percent
+    Percent,
+    /// Whole numbers, such as insects or parts per billion
+    Count,
+}
+
+/// A quality factor that is observed.
+#[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
+pub struct QualityFactor {
+    /// Code of the factor
+    pub code: FactorCode,
+    /// Name of the factor
+    pub name: String,
+    /// Unit of its values
+    pub unit: FactorUnit,
+    /// Value up to which nothing is deducted, in the factor's unit
+    pub limit: u32,
 }
 
 /// A lorry in the reference data.
@@ -71,10 +148,12 @@ pub struct Instrument {
 /// Reference data for weighing and loading.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Reference {
-    /// Codes of the commodities
-    pub commodities: Vec<CommodityCode>,
-    /// Bag types of each commodity, by the rules that are valid today
-    pub bag_types: Vec<BagTypeRule>,
+    /// The organisation; null before its data have arrived
+    pub organisation: Option<Organisation>,
+    /// All centres of the organisation, also those that the user is not granted
+    pub centres: Vec<Centre>,
+    /// The commodities
+    pub commodities: Vec<Commodity>,
     /// The known lorries
     pub lorries: Vec<Lorry>,
     /// The known instruments
@@ -83,15 +162,45 @@ pub struct Reference {
 
 impl Reference {
     pub(crate) fn of(reference: &CoreReference, today: BusinessDate) -> Self {
-        let commodities: Vec<_> = reference.all::<Commodity>().map(|it| it.code.clone()).collect();
-        let bag_types = commodities.iter().flat_map(|commodity| {
-            reference.bag_types(commodity, today).iter().map(|rule| {
-                let decisions::BagTypeRule { number, name, tare } = rule;
-                BagTypeRule { commodity: commodity.clone(), number: *number, name: name.clone(), tare_g: *tare }
-            })
-        });
-        let lorries = reference.all::<Lorry>().cloned().collect();
-        let instruments = reference.all::<Instrument>().cloned().collect();
-        Self { bag_types: bag_types.collect(), lorries, instruments, commodities }
+        let commodity = |it: &decisions::Commodity| Commodity::of(it, reference, today);
+        Self {
+            organisation: reference.organisation().map(Organisation::of),
+            centres: reference.all::<Centre>().cloned().collect(),
+            commodities: reference.all::<decisions::Commodity>().map(commodity).collect(),
+            lorries: reference.all::<Lorry>().cloned().collect(),
+            instruments: reference.all::<Instrument>().cloned().collect(),
+        }
+    }
+}
+
+impl Organisation {
+    fn of(organisation: &decisions::Organisation) -> Self {
+        Self {
+            name: organisation.name.clone(),
+            country: organisation.country.to_string(),
+            zone_minutes: organisation.zone_minutes,
+            currency: organisation.currency.code.to_string(),
+            currency_exponent: organisation.currency.exponent,
+        }
+    }
+}
+
+impl Commodity {
+    fn of(commodity: &decisions::Commodity, reference: &CoreReference, today: BusinessDate) -> Self {
+        let is_open = |it: &&Season| it.commodity == commodity.code && it.covers(today);
+        let rules = reference.rules_on(&commodity.code, today);
+        let factor = |it: &decisions::QualityFactor| {
+            let decisions::QualityFactor { code, name, unit, limit, .. } = it.clone();
+            QualityFactor { code, name, unit, limit }
+        };
+        Self {
+            code: commodity.code.clone(),
+            name: commodity.name.clone(),
+            season: reference.all::<Season>().find(is_open).map(|it| it.code.clone()),
+            rule_set: rules.map(|it| it.number),
+            bag_types: rules.map_or_else(Vec::new, |it| it.bag_types.clone()),
+            grades: rules.map_or_else(Vec::new, |it| it.grades.clone()),
+            factors: rules.map_or_else(Vec::new, |it| it.factors.iter().map(factor).collect()),
+        }
     }
 }

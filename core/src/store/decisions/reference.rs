@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{corrupt, read};
-use crate::decisions::{Audience, BagTypeRule, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, User};
+use crate::decisions::{Audience, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, User};
 use crate::store::Error;
 use crate::store::sql::Reader;
 use crate::units::{BusinessDate, CommodityCode, SeasonCode, UserId};
@@ -69,10 +69,5 @@ impl Reference {
     pub fn rules_on(&self, commodity: &CommodityCode, date: BusinessDate) -> Option<&RuleSet> {
         let valid = self.all::<RuleSet>().filter(|it| it.commodity == *commodity && it.valid_from <= date);
         valid.max_by_key(|rules| rules.number)
-    }
-
-    /// Returns the bag types in [`Self::rules_on`]; none if there is no rule set.
-    pub fn bag_types(&self, commodity: &CommodityCode, date: BusinessDate) -> &[BagTypeRule] {
-        self.rules_on(commodity, date).map(|rules| rules.bag_types.as_slice()).unwrap_or_default()
     }
 }

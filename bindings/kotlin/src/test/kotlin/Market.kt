@@ -58,7 +58,8 @@ private const val REFERENCE = """{
     "rule_sets": [{
         "number": 1, "commodity": "TOMATO", "valid_from": "2020-01-01",
         "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 250}],
-        "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}]
+        "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}],
+        "factors": [{"code": "BROKEN", "name": "broken", "unit": "percent", "limit": 500}]
     }]
 }"""
 

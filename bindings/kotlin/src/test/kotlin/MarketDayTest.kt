@@ -131,9 +131,14 @@ class MarketDayTest {
         assertEquals(listOf(KOLAR, MALUR), session.centres)
         assertNotNull(session.syncedAt)
         val reference = asha.client.reference()
-        assertEquals(listOf(TOMATO), reference.commodities)
-        val crate = BagTypeRule(TOMATO, 0u, "crate", Grams(1_500))
-        assertEquals(listOf(crate, BagTypeRule(TOMATO, 1u, "sack", Grams(250))), reference.bagTypes)
+        assertEquals(Organisation("Kolar growers", "IN", 330, "INR", 2u), reference.organisation)
+        assertEquals(listOf(KOLAR, MALUR), reference.centres.map { it.code })
+        val commodity = reference.commodities.single()
+        assertEquals(listOf(TOMATO, SeasonCode("ALL"), 1u), listOf(commodity.code, commodity.season, commodity.ruleSet))
+        val crate = BagTypeRule(0u, "crate", Grams(1_500))
+        assertEquals(listOf(crate, BagTypeRule(1u, "sack", Grams(250))), commodity.bagTypes)
+        assertEquals(listOf("first", "second"), commodity.grades.map { it.name })
+        assertEquals(listOf(QualityFactor(FactorCode("BROKEN"), "broken", FactorUnit.PERCENT, 500u)), commodity.factors)
         val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { LorryPlate(it) to Grams(9_000_000) }
         assertEquals(lorries, reference.lorries.map { it.plate to it.payloadG })
     }
