@@ -41,7 +41,7 @@ void marketDay(Server server, String library) {
     isTrue(session.syncedAt != null, 'the phone has everything');
     final reference = await asha.client.reference();
     expect(reference.organisation, const Organisation(
-      name: 'Kolar growers', country: 'IN', zoneMinutes: 330, currency: 'INR', currencyExponent: 2));
+      name: 'Kolar growers', country: 'IN', zoneMinutes: 0, currency: 'INR', currencyExponent: 2));
     expect([for (final it in reference.centres) it.code], [kolar, malur]);
     final [commodity] = reference.commodities;
     expect([commodity.code, commodity.season, commodity.ruleSet], [tomato, const SeasonCode('ALL'), 1]);

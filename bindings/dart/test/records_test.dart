@@ -205,7 +205,7 @@ void recordTests(Server server) {
     final printed = latin1.decode(printer.printed.toBytes());
     isTrue(printed.contains('Copy 2') && printed.contains(number), printed);
     printer.isConnected = false;
-    expect((await receipt.print(printer, profile)).end, PrintEnd.gone);
+    expect((await receipt.print(printer, profile)).end, PrintEnd.disconnected);
     final copy = await client.receipt(delivery.deliveryId, _english);
     isTrue(copy.text(PaperWidth.mm80).contains('Copy 3'), 'each print is counted');
     await thrown<FieldNotFound>(() => client.receipt(DeliveryId(delivery.farmerId!.value), _english));

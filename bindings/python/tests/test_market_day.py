@@ -139,7 +139,7 @@ class MarketDay(MarketCase):
         self.assertIsNotNone(session.synced_at)
         reference = await asha.client.reference()
         organisation = reference.organisation
-        self.assertEqual((organisation.name, organisation.country, organisation.zone_minutes), ("Kolar growers", "IN", 330))
+        self.assertEqual((organisation.name, organisation.country, organisation.zone_minutes), ("Kolar growers", "IN", 0))
         self.assertEqual((organisation.currency, organisation.currency_exponent), ("INR", 2))
         self.assertEqual([it.code for it in reference.centres], ["KOLAR", "MALUR"])
         [commodity] = reference.commodities

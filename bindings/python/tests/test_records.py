@@ -210,7 +210,7 @@ class Records(MarketCase):
         self.assertIn("Copy 2", printed)
         self.assertIn(number, printed)
         # An error that is not of its kind is taken for the end of the connection.
-        for error, end in ((PrinterError.TimedOut("silent"), PrintEnd.TIMED_OUT), (OSError("switched off"), PrintEnd.GONE)):
+        for error, end in ((PrinterError.TimedOut("silent"), PrintEnd.TIMED_OUT), (OSError("switched off"), PrintEnd.DISCONNECTED)):
             printer.error = error
             self.assertEqual((await receipt.print(printer, profile)).end, end)
         copy = await client.receipt(delivery.delivery_id, ENGLISH)

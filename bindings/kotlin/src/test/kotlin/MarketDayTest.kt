@@ -131,7 +131,7 @@ class MarketDayTest {
         assertEquals(listOf(KOLAR, MALUR), session.centres)
         assertNotNull(session.syncedAt)
         val reference = asha.client.reference()
-        assertEquals(Organisation("Kolar growers", "IN", 330, "INR", 2u), reference.organisation)
+        assertEquals(Organisation("Kolar growers", "IN", 0, "INR", 2u), reference.organisation)
         assertEquals(listOf(KOLAR, MALUR), reference.centres.map { it.code })
         val commodity = reference.commodities.single()
         assertEquals(listOf(TOMATO, SeasonCode("ALL"), 1u), listOf(commodity.code, commodity.season, commodity.ruleSet))

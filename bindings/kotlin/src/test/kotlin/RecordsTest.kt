@@ -249,7 +249,7 @@ class RecordsTest {
         val printed = printer.printed.toString(Charsets.ISO_8859_1)
         assertTrue("Copy 2" in printed && number in printed, printed)
         val gone = Roll(10_000).apply { isConnected = false }
-        assertEquals(PrintEnd.GONE, client.receipt(delivery.deliveryId, ENGLISH).use { it.print(gone, PROFILE) }.end)
+        assertEquals(PrintEnd.DISCONNECTED, client.receipt(delivery.deliveryId, ENGLISH).use { it.print(gone, PROFILE) }.end)
         assertTrue("Copy 3" in client.receipt(delivery.deliveryId, ENGLISH).use { it.text(PaperWidth.MM80) })
         val nobody = DeliveryId(checkNotNull(delivery.farmerId).value)
         refused<FieldException.NotFound> { client.receipt(nobody, ENGLISH) }
