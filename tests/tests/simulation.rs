@@ -92,6 +92,8 @@ fn seeds_that_once_failed_hold() {
         141_855_336_566,
         // A wiped phone whose disk is full.
         983_600_729_591,
+        // A dispute of somebody who had not heard that the farmer is forgotten.
+        443_651_287_833,
     ] {
         holds(seed);
     }

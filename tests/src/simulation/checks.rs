@@ -94,6 +94,13 @@ impl World {
             if let Some(centre) = server.scope(fact.document()).and_then(|scope| scope.centre().cloned()) {
                 fact.centre = centre;
             }
+            let is_about = |(farmer, _): &(&FarmerId, &bool)| fact.what.is_erased_with(**farmer);
+            if let Some((_, is_sure)) = self.erased.iter().find(is_about) {
+                // Whoever said it after the erasure had not heard of it.
+                let shows = server.contains(fact);
+                assert!(!(shows && *is_sure), "it is about a forgotten farmer, but shows: {}", fact.what);
+                return shows;
+            }
             let kept = server.kept(fact);
             if kept == ServerState::Rejected && self.rejected.contains(&fact.document()) {
                 let phone = &self.phones[fact.phone];
