@@ -1,6 +1,10 @@
 //! Simple records of any kind: recording, steps, lists. The calls take the kind as a type parameter.
 
+use std::any::Any;
+
 use super::action::Action;
+use super::advance::pay_out;
+use super::cash::check_movement;
 use super::delivery::checked;
 use super::lists::check_limit;
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_visible};
@@ -8,8 +12,10 @@ use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::records::delivery::Reason;
 use crate::records::simple::{self, Reference, SimpleEvent, SimpleSnapshot, SimpleState, SimpleStep, WrongField};
-use crate::records::{Conflict, Delivery, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode};
-use crate::rules::{ActionCode, check_change, check_step, check_text, simple_actions};
+use crate::records::{
+    Advance, CashCount, CashMovement, Conflict, Delivery, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode,
+};
+use crate::rules::{ActionCode, Check, check_change, check_step, check_text, simple_actions};
 use crate::scope::{Scope, ScopeForm};
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
@@ -68,7 +74,17 @@ impl FieldClient {
     pub fn record_simple<C: SimpleKind>(
         &self,
         centre: Option<&CentreCode>,
+        content: C,
+    ) -> Result<SimpleView<C>, Error> {
+        self.record_simple_with(centre, content, &Check::ALL)
+    }
+
+    /// Records a simple record like [`Self::record_simple`], with the checks that a person accepted.
+    pub(super) fn record_simple_with<C: SimpleKind>(
+        &self,
+        centre: Option<&CentreCode>,
         mut content: C,
+        accept: &[Check],
     ) -> Result<SimpleView<C>, Error> {
         let author = self.author()?;
         author.require_contact()?;
@@ -81,6 +97,10 @@ impl FieldClient {
                 require_reference(action.db, &author, &reference)?;
             }
             require_own_delivery(action.db, &author, &content)?;
+            self.prepare(action, &mut content, accept)?;
+            if let Some(amount) = content.paid_out() {
+                pay_out(action.db, &author, amount, self.date())?;
+            }
             let scope = self.scope_of(action, centre, &content)?;
             let snapshot = SimpleSnapshot { stamp: action.stamp, content, nonce };
             action.create(Kind::of::<Simple<C>>(), record_id, &scope, encode(&snapshot))?;
@@ -137,7 +157,8 @@ impl FieldClient {
             let found = require_visible::<Simple<C>>(action.db, &author, basis.document_id, C::NAME)?;
             require_current(basis, basis.document_id, found.version())?;
             let Found { stored, record } = found;
-            check_step(&record, step, author.grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))?;
+            check_step(&record, step, author.grant.user_id, author.grant.role)
+                .map_err(|refused| Error::not_allowed(refused.to_string()))?;
             let put = simple::step(&SimpleEvent { stamp: action.stamp, step, reason });
             action.edit(stored.kind, basis.document_id, &stored.scope, Some(&stored), vec![put])?;
             simple_view(action.db, &author, basis.document_id)
@@ -201,6 +222,20 @@ impl FieldClient {
         })?;
         let record_kind = kind.ok_or_else(|| not_found("record"))?.number;
         self.record_simple(None, Note { record_kind, record_id, text: text.to_owned() })
+    }
+
+    /// Checks and completes what only some kinds need, by all that this phone knows.
+    fn prepare<C: SimpleKind>(&self, action: &Action<'_>, content: &mut C, accept: &[Check]) -> Result<(), Error> {
+        let any: &mut dyn Any = content;
+        if let Some(advance) = any.downcast_ref::<Advance>() {
+            self.check_advance(action, advance, accept)
+        } else if let Some(movement) = any.downcast_ref::<CashMovement>() {
+            check_movement(action.author, movement)
+        } else if let Some(count) = any.downcast_mut::<CashCount>() {
+            Self::complete_count(action, count)
+        } else {
+            Ok(())
+        }
     }
 
     fn scope_of<C: SimpleKind>(
@@ -274,7 +309,8 @@ fn simple_view<C: SimpleKind>(
         scope => (scope.centre().ok_or_else(|| not_found(C::NAME))?.clone(), None),
     };
     let basis = Basis { document_id: record_id, version: found.version() };
-    let (state, actions) = (found.record.state(), simple_actions(&found.record, author.grant.role));
+    let (state, actions) =
+        (found.record.state(), simple_actions(&found.record, author.grant.user_id, author.grant.role));
     let Simple { made, content, steps, conflicts, .. } = found.record;
     Ok(SimpleView {
         record_id,
