@@ -8,8 +8,8 @@ use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::simple::{SimpleEvent, SimpleState, SimpleStep};
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
-    AdvanceRequest, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Note, QueueTicket,
-    ReceivingNote, RetainedSample, Stamp, SupplyIntent, WeighbridgeTicket,
+    Advance, AdvanceRequest, CashCount, CashMovement, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck,
+    LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use farmtally_core::rules::{ActionCode, ContainerBalance, SupplyProposal};
 use farmtally_core::units::{
@@ -28,6 +28,8 @@ pub enum SimpleState {
     Left,
     /// The farmer or lorry was served
     Served,
+    /// The other side agreed
+    Confirmed,
     /// It was withdrawn
     Withdrawn,
 }
@@ -43,6 +45,8 @@ pub enum SimpleStep {
     Served,
     /// The farmer or lorry left without being served
     Left,
+    /// The other side agrees: cash was received
+    Confirmed,
 }
 
 /// A step of a simple record, with author, device and time.
@@ -129,6 +133,12 @@ views! {
     RetainedSample, RetainedSampleView, RetainedSamplePage;
     /// An instrument check as a screen shows it.
     InstrumentCheck, InstrumentCheckView, InstrumentCheckPage;
+    /// An advance as a screen shows it.
+    Advance, AdvanceView, AdvancePage;
+    /// A cash movement as a screen shows it.
+    CashMovement, CashMovementView, CashMovementPage;
+    /// A cash count as a screen shows it.
+    CashCount, CashCountView, CashCountPage;
 }
 
 /// Fields of a note.
