@@ -180,12 +180,12 @@ impl Sample for AdvanceRequest {
 impl Sample for Dispute {
     fn valid(subjects: &Subjects) -> Self {
         let text = "a crate was not counted".to_owned();
-        Self { delivery_id: subjects.delivery, farmer_id: subjects.farmer, subject: "weight".into(), text }
+        Self { record_id: subjects.delivery.into(), farmer_id: subjects.farmer, subject: "weight".into(), text }
     }
 
     fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
         vec![
-            ("delivery_id", Self { delivery_id: DeliveryId::from([7; 16]), ..valid.clone() }),
+            ("record_id", Self { record_id: DocumentId::from([7; 16]), ..valid.clone() }),
             ("farmer_id", Self { farmer_id: FarmerId::from([7; 16]), ..valid.clone() }),
         ]
     }

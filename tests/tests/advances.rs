@@ -4,10 +4,10 @@ use farmtally_core::client::{Allowance, InboxKind, SimpleFilter, SimpleView};
 use farmtally_core::decisions::Order;
 use farmtally_core::paper::Wording;
 use farmtally_core::permission::Role;
-use farmtally_core::records::Advance;
 use farmtally_core::records::advance::{AdvanceItem, AdvanceKind, PaymentMethod};
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::simple::SimpleState;
+use farmtally_core::records::{Advance, Dispute};
 use farmtally_core::rules::Check;
 use farmtally_core::units::{BusinessDate, DeliveryId, DeviceCode, DocumentId, FarmerId, Money, UserId};
 use farmtally_core::{Error, ErrorCode, SpendingLimit};
@@ -321,6 +321,27 @@ fn a_balance_has_the_open_advances_oldest_first_and_is_on_the_statement() {
     for text in ["Advances", "128.45", "123.45", "goods"] {
         assert!(page(&ravi).contains(text), "{text}: {}", page(&ravi));
     }
+}
+
+#[test]
+fn a_farmer_disputes_an_advance_of_their_own() {
+    let mut market = Market::open(914);
+    let asha = market.hires("Asha", "field_manager");
+    let [farmer, other] = ["Lakshmi", "Ramesh"].map(|name| asha.registers(name, "Vemagal", "").farmer_id);
+    let given = pays(&asha, in_kind(farmer, vec![goods(1, 50)], 50)).expect("given").record_id;
+    let dispute = |farmer_id| Dispute {
+        record_id: given,
+        farmer_id,
+        subject: "not_received".into(),
+        text: "nobody brought it".into(),
+    };
+    let disputed = asha.client.record_simple(None, dispute(farmer)).expect("disputed");
+    let filter = SimpleFilter { about: Some(given), ..SimpleFilter::default() };
+    let order = farmtally_core::client::ListOrder::NewestFirst;
+    let page = asha.client.simple_records::<Dispute>(None, &filter, order, None, 50).expect("a page");
+    assert_eq!(page.items, [disputed]);
+    let error = asha.client.record_simple(None, dispute(other)).expect_err("of another farmer");
+    assert!(matches!(error, Error::Invalid { field: "farmer_id", .. }), "{error}");
 }
 
 #[test]

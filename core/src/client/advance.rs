@@ -7,8 +7,8 @@ use super::action::Action;
 use super::simple_sums::all;
 use super::{Author, Basis, FieldClient, SimpleView, require_visible};
 use crate::Error;
-use crate::SpendingLimit;
 use crate::decisions::{Lease, RuleSet};
+use crate::error::SpendingLimit;
 use crate::limits::COMMON_DAYS;
 use crate::records::advance::AdvanceKind;
 use crate::records::delivery::Reason;
@@ -233,9 +233,6 @@ fn check_return(
 ) -> Result<(), Error> {
     let given = require_visible::<Simple<Advance>>(db, author, advance_id, Advance::NAME)?.record;
     let wrong = |field, reason| Err(Error::invalid(field, reason));
-    if given.content.farmer_id != content.farmer_id {
-        return wrong("farmer_id", "is not the farmer of the advance");
-    }
     if !matches!(given.content.kind, AdvanceKind::InKind { .. }) {
         return wrong("advance_id", "only goods of an advance in kind come back");
     }

@@ -96,7 +96,7 @@ impl FieldClient {
             for reference in content.references() {
                 require_reference(action.db, &author, &reference)?;
             }
-            require_own_delivery(action.db, &author, &content)?;
+            require_own_farmer(action.db, &author, &content)?;
             self.prepare(action, &mut content, accept)?;
             if let Some(amount) = content.paid_out() {
                 pay_out(action.db, &author, amount, self.date())?;
@@ -277,12 +277,19 @@ fn checked_content<C: SimpleKind>(content: &mut C) -> Result<(), Error> {
     checked.map_err(|WrongField { field, reason }| Error::invalid(field, reason))
 }
 
-/// Requires that what is about a delivery names no other farmer than the delivery does: it is erased with that farmer.
-fn require_own_delivery<C: SimpleKind>(db: &rusqlite::Connection, author: &Author, content: &C) -> Result<(), Error> {
+/// Requires that what is about a delivery or advance names no other farmer than that does: it is erased with that farmer.
+fn require_own_farmer<C: SimpleKind>(db: &rusqlite::Connection, author: &Author, content: &C) -> Result<(), Error> {
     let (Some(about), Some(farmer_id)) = (content.about(), content.farmer_id()) else { return Ok(()) };
-    match require_visible::<Delivery>(db, author, DeliveryId::from(about), "delivery") {
-        Ok(found) if found.record.farmer_id != farmer_id => {
-            Err(Error::invalid("farmer_id", "is not the farmer of the delivery"))
+    let of_delivery = require_visible::<Delivery>(db, author, DeliveryId::from(about), "delivery");
+    let owner = match of_delivery.map(|found| found.record.farmer_id) {
+        Err(Error::NotFound { .. }) => {
+            require_visible::<Simple<Advance>>(db, author, about, Advance::NAME).map(|it| it.record.content.farmer_id)
+        }
+        owner => owner,
+    };
+    match owner {
+        Ok(owner) if owner != farmer_id => {
+            Err(Error::invalid("farmer_id", "is not the farmer of the delivery or advance"))
         }
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),

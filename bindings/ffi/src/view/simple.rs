@@ -284,11 +284,11 @@ pub struct AdvanceRequest {
 /// Fields of a dispute.
 #[uniffi::remote(Record)]
 pub struct Dispute {
-    /// Delivery that the farmer does not agree with
-    pub delivery_id: DeliveryId,
-    /// Farmer of the delivery
+    /// Delivery or advance that the farmer does not agree with
+    pub record_id: DocumentId,
+    /// Farmer of the delivery or advance
     pub farmer_id: FarmerId,
-    /// Code of what is disputed, such as weight or moisture; must not be empty
+    /// Code of what is disputed, such as weight, moisture or not_received; must not be empty
     pub subject: String,
     /// The farmer's words, one line of at most 200 characters; must not be empty
     pub text: String,
