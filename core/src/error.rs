@@ -5,7 +5,7 @@ use std::fmt;
 use crate::protocol::parcel::HandoverError;
 use crate::rules::Check;
 use crate::store;
-use crate::units::named;
+use crate::units::{Money, named};
 
 named! {
     /// A stable name of an error, the same on every surface, listed in `docs/errors.md` and never reused.
@@ -24,6 +24,8 @@ named! {
         NotAllowed = "not_allowed",
         /// The user's grant does not cover the centre.
         OutOfScope = "out_of_scope",
+        /// More than is left of the user's allowance on this phone, or of a limit of cash on the spot.
+        AllowanceExceeded = "allowance_exceeded",
         /// The phone was marked as lost, is being wiped, or was without its server for too long: 21 days, or 14 to do more than read and
         /// record.
         Locked = "locked",
@@ -58,6 +60,20 @@ impl ErrorCode {
     /// Returns whether the same call can succeed later without anyone changing anything.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::KeyUnavailable | Self::Offline | Self::RateLimited | Self::Interrupted)
+    }
+}
+
+named! {
+    /// A limit of what a user may pay out.
+    pub SpendingLimit, "a limit" {
+        /// The allowance that the office leased to the user on this phone.
+        Lease = "lease",
+        /// Cash on the spot for one delivery, by the rule set.
+        CashPerDelivery = "cash_per_delivery",
+        /// Cash on the spot for one farmer on one day, by the rule set.
+        CashPerPayee = "cash_per_payee",
+        /// Cash on the spot that one user pays on one day, by the rule set.
+        CashPerDay = "cash_per_day",
     }
 }
 
@@ -123,6 +139,14 @@ pub enum Error {
         /// Why it is not allowed.
         reason: String,
     },
+    /// The amount is more than is left. Offer to pay less, or to ask the office.
+    #[error("{}: {} minor units are left", .limit, .left.minor())]
+    AllowanceExceeded {
+        /// Which limit it is.
+        limit: SpendingLimit,
+        /// Amount that is left, not negative.
+        left: Money,
+    },
     /// The record is not here, or is of a centre that is not granted.
     #[error("no such {what} here")]
     NotFound {
@@ -165,6 +189,7 @@ impl Error {
             Self::Confirm { .. } => ErrorCode::ConfirmNeeded,
             Self::Stale => ErrorCode::Stale,
             Self::Refused { code, .. } => *code,
+            Self::AllowanceExceeded { .. } => ErrorCode::AllowanceExceeded,
             Self::Unavailable { cause, .. } => cause.code(),
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::Unauthorized { .. } => ErrorCode::Unauthorized,

@@ -115,4 +115,4 @@ pub mod sync;
 pub mod text;
 pub mod units;
 
-pub use error::{Error, ErrorCode, UnavailableCause};
+pub use error::{Error, ErrorCode, SpendingLimit, UnavailableCause};

@@ -88,6 +88,8 @@ pub const MAX_REQUESTED: Grams = Grams(100_000_000);
 pub const MAX_COUNTED: u32 = 100_000;
 /// Largest value of a check of an instrument (hard): grams, or hundredths of a percent.
 pub const MAX_SHOWN_VALUE: u32 = 200_000_000;
+/// Lines of goods of one advance (hard).
+pub const MAX_ADVANCE_ITEMS: usize = 50;
 /// Reason codes of one feedback (hard).
 pub const MAX_REASONS: usize = 10;
 /// Largest payload of a lorry (hard); more than any lorry on a road.

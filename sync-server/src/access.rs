@@ -160,7 +160,7 @@ impl Server {
 }
 
 /// Returns the device with this code, unless it has destroyed its data.
-fn working_device(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
+pub(crate) fn working_device(devices: &[Device], code: DeviceCode) -> Result<&Device, Error> {
     let device = devices.iter().find(|device| device.code == code).ok_or(Error::NotFound { what: "device" })?;
     match device.wiped_at {
         None => Ok(device),

@@ -2,15 +2,18 @@
 
 use farmtally_core::Error;
 use farmtally_core::client::{FieldClient, SimpleView};
+use farmtally_core::records::advance::{AdvanceItem, AdvanceKind, PaymentMethod};
+use farmtally_core::records::cash_movement::CashHolder;
 use farmtally_core::records::container_movement::{MovementKind, Party};
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
-    AdvanceRequest, ContainerMovement, Delivery, Dispute, Feedback, InstrumentCheck, Load, LorryRequest, Mark, Note,
-    QueueTicket, ReceivingNote, RecordKind, RetainedSample, Signature, SimpleKind, SupplyIntent, WeighbridgeTicket,
+    Advance, AdvanceRequest, CashCount, CashMovement, ContainerMovement, Delivery, Dispute, Feedback, InstrumentCheck,
+    Load, LorryRequest, Mark, Note, QueueTicket, ReceivingNote, RecordKind, RetainedSample, Signature, SimpleKind,
+    SupplyIntent, WeighbridgeTicket,
 };
-use farmtally_core::units::{CentreCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, LotWeight, Money};
+use farmtally_core::units::{CentreCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, LotWeight, Money, UserId};
 
 use crate::{Person, mark};
 
@@ -177,12 +180,12 @@ impl Sample for AdvanceRequest {
 impl Sample for Dispute {
     fn valid(subjects: &Subjects) -> Self {
         let text = "a crate was not counted".to_owned();
-        Self { delivery_id: subjects.delivery, farmer_id: subjects.farmer, subject: "weight".into(), text }
+        Self { record_id: subjects.delivery.into(), farmer_id: subjects.farmer, subject: "weight".into(), text }
     }
 
     fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
         vec![
-            ("delivery_id", Self { delivery_id: DeliveryId::from([7; 16]), ..valid.clone() }),
+            ("record_id", Self { record_id: DocumentId::from([7; 16]), ..valid.clone() }),
             ("farmer_id", Self { farmer_id: FarmerId::from([7; 16]), ..valid.clone() }),
         ]
     }
@@ -324,6 +327,111 @@ fn subjects_farmer(valid: &Signature) -> DocumentId {
     valid.farmer_id.expect("a farmer").into()
 }
 
+/// An amount.
+pub fn minor(amount: i64) -> Money {
+    Money::try_from(amount).expect("an amount")
+}
+
+/// A line of goods.
+pub fn goods(quantity: u32, unit_price: i64) -> AdvanceItem {
+    AdvanceItem { item: "UREA".into(), unit: "bag".into(), quantity, unit_price_minor: minor(unit_price) }
+}
+
+impl Sample for Advance {
+    fn valid(subjects: &Subjects) -> Self {
+        Self {
+            farmer_id: subjects.farmer,
+            amount_minor: minor(79_955),
+            method: PaymentMethod::Goods,
+            date: "2019-05-09".parse().expect("a date"),
+            reason_code: "sowing".into(),
+            reference: "V-17".into(),
+            kind: AdvanceKind::InKind { items: vec![goods(3, 26_650), goods(1, 5)], store: "the yard".into() },
+        }
+    }
+
+    fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
+        let with = |items: Vec<AdvanceItem>, amount| Self {
+            amount_minor: minor(amount),
+            kind: AdvanceKind::InKind { items, store: String::new() },
+            ..valid.clone()
+        };
+        let money = |amount| Self {
+            amount_minor: minor(amount),
+            method: PaymentMethod::Cash,
+            kind: AdvanceKind::Cash,
+            ..valid.clone()
+        };
+        let (largest, nobody) = (Money::MAX.minor(), FarmerId::from([7; 16]));
+        let of_nothing = AdvanceKind::OnAccount { delivery_id: DeliveryId::from([7; 16]) };
+        let from_nothing = AdvanceKind::Returned { advance_id: [7; 16].into(), items: vec![goods(1, 5)] };
+        vec![
+            ("amount_minor", Self { amount_minor: minor(79_954), ..valid.clone() }),
+            ("amount_minor", Self { amount_minor: Money::ZERO, ..valid.clone() }),
+            ("amount_minor", money(0)),
+            ("amount_minor", money(-1)),
+            ("amount_minor", with(vec![goods(1, largest), goods(1, 1)], largest)),
+            ("items", with(vec![], 1)),
+            ("items", with(vec![goods(1, 1); 51], 51)),
+            ("quantity", with(vec![goods(0, 5), goods(1, 5)], 5)),
+            ("quantity", with(vec![goods(100_001, 1)], 100_001)),
+            ("unit_price_minor", with(vec![goods(1, 0), goods(1, 5)], 5)),
+            ("method", Self { method: PaymentMethod::Cash, ..valid.clone() }),
+            ("method", Self { method: PaymentMethod::Goods, ..money(5) }),
+            ("farmer_id", Self { farmer_id: nobody, ..valid.clone() }),
+            ("delivery_id", Self { kind: of_nothing, ..money(5) }),
+            ("advance_id", Self { amount_minor: minor(5), kind: from_nothing, ..valid.clone() }),
+        ]
+    }
+}
+
+/// Returns the holder that stands for the user who records a cash movement.
+fn its_author() -> CashHolder {
+    CashHolder::User { user_id: UserId::from([0; 16]) }
+}
+
+impl Sample for CashMovement {
+    const NAMES_CENTRE: bool = true;
+
+    fn valid(_: &Subjects) -> Self {
+        let date = "2019-05-09".parse().expect("a date");
+        Self { from: its_author(), to: CashHolder::Office, amount_minor: minor(5_000), date, reference: "V-18".into() }
+    }
+
+    fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
+        let user = |number| CashHolder::User { user_id: UserId::from([number; 16]) };
+        vec![
+            ("amount_minor", Self { amount_minor: Money::ZERO, ..valid.clone() }),
+            ("amount_minor", Self { amount_minor: Money::MIN, ..valid.clone() }),
+            ("to", Self { from: CashHolder::Office, ..valid.clone() }),
+            ("to", Self { to: user(7), ..valid.clone() }),
+            ("from", Self { from: user(7), ..valid.clone() }),
+            ("from", Self { from: CashHolder::Office, to: user(7), ..valid.clone() }),
+        ]
+    }
+
+    fn recorded_by(mut self, client: &FieldClient, centre: &CentreCode) -> Result<SimpleView<Self>, Error> {
+        if let Some(session) = client.session().filter(|_| self.from == its_author()) {
+            self.from = CashHolder::User { user_id: session.user_id };
+        }
+        client.record_simple(Some(centre), self)
+    }
+}
+
+impl Sample for CashCount {
+    const NAMES_CENTRE: bool = true;
+
+    fn valid(_: &Subjects) -> Self {
+        // Before any other sample, so nothing is expected, and nothing differs.
+        let date = "2019-05-08".parse().expect("a date");
+        Self { user_id: UserId::from([0; 16]), date, counted_minor: Money::ZERO, expected_minor: minor(9) }
+    }
+
+    fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
+        vec![("counted_minor", Self { counted_minor: minor(-1), ..valid.clone() })]
+    }
+}
+
 /// Calls a function of one type parameter for every simple kind.
 #[macro_export]
 macro_rules! for_each_simple_kind {
@@ -342,5 +450,8 @@ macro_rules! for_each_simple_kind {
         $call::<records::RetainedSample>($($argument),*);
         $call::<records::InstrumentCheck>($($argument),*);
         $call::<records::Signature>($($argument),*);
+        $call::<records::Advance>($($argument),*);
+        $call::<records::CashMovement>($($argument),*);
+        $call::<records::CashCount>($($argument),*);
     }};
 }

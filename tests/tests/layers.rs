@@ -25,7 +25,7 @@ const CORE: [&str; 16] = [
 
 /// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
 /// methods to it, and work on a transaction.
-const SERVER: [&str; 27] = [
+const SERVER: [&str; 28] = [
     "error",
     "files",
     "address",
@@ -42,6 +42,7 @@ const SERVER: [&str; 27] = [
     "reference",
     "office",
     "access",
+    "leases",
     "enrol",
     "copy_id",
     "backup",

@@ -40,7 +40,7 @@ fn with_rules(fields: Value) -> Value {
         "windows": {"clerk_amend_minutes": 30, "field_manager_amend_minutes": 60, "duplicate_minutes": 90},
         "capacity": {"warning_hundredths": 9_000, "stop_hundredths": 10_000},
         "cash_limits": {"per_payee_minor": 20, "per_day_minor": 30, "per_delivery_minor": 10},
-        "approval": {"advance_minor": 1, "settlement_minor": 2, "payment_minor": 3},
+        "approval": {"advance_minor": 1, "settlement_minor": 2, "payment_minor": 3, "farmer_advances_minor": 4},
         "interest": {"rate_bp": 1_800, "day_count": "30e_360", "grace_days": 30, "cap_hundredths": 10_000},
         "recovery": {"share_hundredths": 5_000, "advances_priority": 3},
         "loss": {

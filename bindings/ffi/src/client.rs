@@ -121,7 +121,7 @@ async fn on_runtime<T: Send + 'static>(
     }
 }
 
-fn checks(accept: Vec<Check>) -> Result<Vec<rules::Check>, FieldError> {
+pub(crate) fn checks(accept: Vec<Check>) -> Result<Vec<rules::Check>, FieldError> {
     accept.into_iter().map(rules::Check::try_from).collect()
 }
 

@@ -1,4 +1,5 @@
 use farmtally_core::rules;
+use farmtally_core::units::Money;
 use farmtally_core::{Error, ErrorCode};
 
 /// Something unusual that a person must confirm.
@@ -69,6 +70,17 @@ pub enum FieldError {
         code: String,
         /// Why it is not allowed
         reason: String,
+    },
+    /// The amount is more than is left of a limit: offer to pay less, or to ask the office.
+    AllowanceExceeded {
+        /// allowance_exceeded
+        code: String,
+        /// Which limit, and what is left
+        reason: String,
+        /// lease (the allowance), cash_per_delivery, cash_per_payee or cash_per_day
+        limit: String,
+        /// Amount left in minor units of the currency, not negative
+        left_minor: Money,
     },
     /// The key store gave no key, or the key is not that of this database. Never delete the database because of this: its unsent records
     /// are lost then.
@@ -153,6 +165,7 @@ impl FieldError {
             | Self::Confirm { code, .. }
             | Self::Stale { code, .. }
             | Self::Refused { code, .. }
+            | Self::AllowanceExceeded { code, .. }
             | Self::KeyNeeded { code, .. }
             | Self::NotFound { code, .. }
             | Self::Unauthorized { code, .. }
@@ -194,6 +207,9 @@ impl From<Error> for FieldError {
             }
             Error::Stale => Self::Stale { code, reason },
             Error::Refused { .. } => Self::Refused { code, reason },
+            Error::AllowanceExceeded { limit, left } => {
+                Self::AllowanceExceeded { code, reason, limit: limit.to_string(), left_minor: left }
+            }
             Error::NotFound { .. } => Self::NotFound { code, reason },
             Error::Unauthorized { .. } => Self::Unauthorized { code, reason },
             Error::Unavailable { .. } => Self::Unavailable { code, reason },

@@ -16,6 +16,7 @@ mod client;
 mod error;
 mod input;
 mod key_store;
+mod money;
 mod names;
 mod paper;
 #[cfg(feature = "probes")]

@@ -78,7 +78,7 @@ calls! {
     /// reason). The request is erased with the farmer.
     add_advance_request(AdvanceRequest) -> AdvanceRequestView, advance_request,
         advance_requests -> AdvanceRequestPage, withdraw_advance_request;
-    /// Records that a farmer does not agree with a delivery. Fails with Invalid (field delivery_id, farmer_id, subject or text). The dispute is
+    /// Records that a farmer does not agree with a delivery or advance. Fails with Invalid (field record_id, farmer_id, subject or text). The dispute is
     /// erased with the farmer.
     add_dispute(Dispute) -> DisputeView, dispute, disputes -> DisputePage, withdraw_dispute;
     /// Records a rating by a farmer or by staff. Fails with Invalid (field farmer_id, rating, reason_codes or text). A farmer's feedback is

@@ -4,6 +4,8 @@
 
 mod access;
 mod action;
+mod advance;
+mod cash;
 mod delivery;
 mod draft;
 mod enrol;
@@ -58,6 +60,7 @@ pub use crate::store::rows::ListOrder;
 pub use crate::store::simple::SimpleFilter;
 pub use access::{Access, PhoneUser};
 pub use action::Basis;
+pub use advance::{Allowance, FarmerBalance};
 pub use delivery::{BagView, DeliveryEdit, DeliveryView, Lifecycle, LotView, ReadingInput, ReadingView};
 pub use draft::{DraftEdit, StartDraft};
 pub use events::{Event, Events, SyncProgress, Topic};

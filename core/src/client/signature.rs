@@ -39,7 +39,7 @@ impl FieldClient {
                 require_action(action, delivery, ActionCode::Sign)?;
             }
             let content = Signature { record_kind: stored.kind.number, record_id, farmer_id: record.farmer_id(), mark };
-            self.record_in_action(action, None, content)
+            self.record_in_action(action, None, content, &[])
         })
     }
 }

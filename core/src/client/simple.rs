@@ -1,6 +1,10 @@
 //! Simple records of any kind: recording, steps, lists. The calls take the kind as a type parameter.
 
+use std::any::Any;
+
 use super::action::Action;
+use super::advance::pay_out;
+use super::cash::check_movement;
 use super::delivery::checked;
 use super::lists::check_limit;
 use super::{Author, Basis, FieldClient, is_within, not_found, require_current, require_visible};
@@ -8,8 +12,10 @@ use crate::Error;
 use crate::decisions::ReviewCode;
 use crate::records::delivery::Reason;
 use crate::records::simple::{self, Reference, SimpleEvent, SimpleSnapshot, SimpleState, SimpleStep, WrongField};
-use crate::records::{Conflict, Delivery, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode};
-use crate::rules::{ActionCode, check_change, check_step, check_text, simple_actions};
+use crate::records::{
+    Advance, CashCount, CashMovement, Conflict, Delivery, Kind, Note, Privacy, Simple, SimpleKind, Stamp, encode,
+};
+use crate::rules::{ActionCode, Check, check_change, check_step, check_text, simple_actions};
 use crate::scope::{Scope, ScopeForm};
 use crate::store::outbox::{self, SyncState};
 use crate::store::records::Found;
@@ -68,13 +74,23 @@ impl FieldClient {
     pub fn record_simple<C: SimpleKind>(
         &self,
         centre: Option<&CentreCode>,
+        content: C,
+    ) -> Result<SimpleView<C>, Error> {
+        self.record_simple_with(centre, content, &Check::ALL)
+    }
+
+    /// Records a simple record like [`Self::record_simple`], with the checks that a person accepted.
+    pub(super) fn record_simple_with<C: SimpleKind>(
+        &self,
+        centre: Option<&CentreCode>,
         mut content: C,
+        accept: &[Check],
     ) -> Result<SimpleView<C>, Error> {
         let author = self.author()?;
         author.require_contact()?;
         author.require(C::CAPABILITY)?;
         checked_content(&mut content)?;
-        self.act(&author, |action| self.record_in_action(action, centre, content))
+        self.act(&author, |action| self.record_in_action(action, centre, content, accept))
     }
 
     /// Records a simple record whose fields were checked, if what it names is on this phone.
@@ -82,13 +98,18 @@ impl FieldClient {
         &self,
         action: &mut Action<'_>,
         centre: Option<&CentreCode>,
-        content: C,
+        mut content: C,
+        accept: &[Check],
     ) -> Result<SimpleView<C>, Error> {
         let author = action.author;
         for reference in content.references() {
             require_reference(action.db, author, &reference)?;
         }
-        require_own_delivery(action.db, author, &content)?;
+        require_own_farmer(action.db, author, &content)?;
+        self.prepare(action, &mut content, accept)?;
+        if let Some(amount) = content.paid_out() {
+            pay_out(action.db, author, amount, self.date())?;
+        }
         let scope = self.scope_of(action, centre, &content)?;
         let record_id = self.create_simple(action, &scope, content)?;
         simple_view(action.db, author, record_id)
@@ -157,7 +178,8 @@ impl FieldClient {
             let found = require_visible::<Simple<C>>(action.db, &author, basis.document_id, C::NAME)?;
             require_current(basis, basis.document_id, found.version())?;
             let Found { stored, record } = found;
-            check_step(&record, step, author.grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))?;
+            check_step(&record, step, author.grant.user_id, author.grant.role)
+                .map_err(|refused| Error::not_allowed(refused.to_string()))?;
             let put = simple::step(&SimpleEvent { stamp: action.stamp, step, reason });
             action.edit(stored.kind, basis.document_id, &stored.scope, Some(&stored), vec![put])?;
             simple_view(action.db, &author, basis.document_id)
@@ -223,6 +245,20 @@ impl FieldClient {
         self.record_simple(None, Note { record_kind, record_id, text: text.to_owned() })
     }
 
+    /// Checks and completes what only some kinds need, by all that this phone knows.
+    fn prepare<C: SimpleKind>(&self, action: &Action<'_>, content: &mut C, accept: &[Check]) -> Result<(), Error> {
+        let any: &mut dyn Any = content;
+        if let Some(advance) = any.downcast_ref::<Advance>() {
+            self.check_advance(action, advance, accept)
+        } else if let Some(movement) = any.downcast_ref::<CashMovement>() {
+            check_movement(action.author, movement)
+        } else if let Some(count) = any.downcast_mut::<CashCount>() {
+            Self::complete_count(action, count)
+        } else {
+            Ok(())
+        }
+    }
+
     fn scope_of<C: SimpleKind>(
         &self,
         action: &Action<'_>,
@@ -262,12 +298,19 @@ fn checked_content<C: SimpleKind>(content: &mut C) -> Result<(), Error> {
     checked.map_err(|WrongField { field, reason }| Error::invalid(field, reason))
 }
 
-/// Requires that what is about a delivery names no other farmer than the delivery does: it is erased with that farmer.
-fn require_own_delivery<C: SimpleKind>(db: &rusqlite::Connection, author: &Author, content: &C) -> Result<(), Error> {
+/// Requires that what is about a delivery or advance names no other farmer than that does: it is erased with that farmer.
+fn require_own_farmer<C: SimpleKind>(db: &rusqlite::Connection, author: &Author, content: &C) -> Result<(), Error> {
     let (Some(about), Some(farmer_id)) = (content.about(), content.farmer_id()) else { return Ok(()) };
-    match require_visible::<Delivery>(db, author, DeliveryId::from(about), "delivery") {
-        Ok(found) if found.record.farmer_id != farmer_id => {
-            Err(Error::invalid("farmer_id", "is not the farmer of the delivery"))
+    let of_delivery = require_visible::<Delivery>(db, author, DeliveryId::from(about), "delivery");
+    let owner = match of_delivery.map(|found| found.record.farmer_id) {
+        Err(Error::NotFound { .. }) => {
+            require_visible::<Simple<Advance>>(db, author, about, Advance::NAME).map(|it| it.record.content.farmer_id)
+        }
+        owner => owner,
+    };
+    match owner {
+        Ok(owner) if owner != farmer_id => {
+            Err(Error::invalid("farmer_id", "is not the farmer of the delivery or advance"))
         }
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
         Err(error) => Err(error),
@@ -294,7 +337,8 @@ pub(super) fn simple_view<C: SimpleKind>(
         scope => (scope.centre().ok_or_else(|| not_found(C::NAME))?.clone(), None),
     };
     let basis = Basis { document_id: record_id, version: found.version() };
-    let (state, actions) = (found.record.state(), simple_actions(&found.record, author.grant.role));
+    let (state, actions) =
+        (found.record.state(), simple_actions(&found.record, author.grant.user_id, author.grant.role));
     let Simple { made, content, steps, conflicts, .. } = found.record;
     Ok(SimpleView {
         record_id,

@@ -101,7 +101,7 @@ impl FieldClient {
 }
 
 /// Returns all records of a kind in these scopes, oldest first.
-fn all<C: SimpleKind>(
+pub(super) fn all<C: SimpleKind>(
     db: &rusqlite::Connection,
     scopes: &[Scope],
     filter: &SimpleFilter,

@@ -7,6 +7,7 @@ mod envelope;
 mod erasure;
 mod grant;
 mod kind;
+mod lease;
 mod order;
 mod reference;
 mod review;
@@ -22,6 +23,7 @@ pub use kind::{
     AnyContent, AppliedAt, Audience, Content, Decision, DecisionKind, DecisionKindInfo, Effect, StoredAs, StoredAsInfo,
     kind_of,
 };
+pub use lease::Lease;
 pub use order::{DeviceOrder, Order};
 pub use reference::{
     Centre, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry, Notice, Organisation, Season, User,
@@ -54,6 +56,7 @@ pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Ruling>(),
     DecisionKindInfo::of::<Notice>(),
     DecisionKindInfo::of::<Instrument>(),
+    DecisionKindInfo::of::<Lease>(),
 ];
 
 /// Error for a decision that this version cannot read. The decision is kept for a version that can.

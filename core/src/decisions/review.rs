@@ -29,6 +29,11 @@ open_codes! {
         GrantEnded = "grant_ended",
         /// Lost entries were restored after a person had ended the recovery. Blocks settlement.
         LateEvidence = "late_evidence",
+        /// An advance with which its author paid out more than was leased on the device, or its farmer has more than the limit for one
+        /// farmer. Blocks its recovery.
+        AdvanceOverLimit = "advance_over_limit",
+        /// A count of cash differs from what the phone expected.
+        CashDifference = "cash_difference",
         /// A device did not send a change's bytes, after an erasure that this server lost or for no known reason. Erase again or find them.
         BytesMissing = "bytes_missing",
     }

@@ -58,7 +58,7 @@ impl Instant {
         wording.instant(self.at, self.zone_minutes)
     }
 
-    pub(super) fn date(self) -> BusinessDate {
+    pub(crate) fn date(self) -> BusinessDate {
         self.at.date(self.zone_minutes)
     }
 }

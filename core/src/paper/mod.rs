@@ -53,7 +53,7 @@ pub use receipt::{
 };
 #[cfg(feature = "paper-shaping")]
 pub use shape::Fonts;
-pub use statement::{AdvanceLine, Advances, DeliveryLine, Statement};
+pub use statement::{AdvanceLine, AdvanceWord, Advances, DeliveryLine, Statement};
 pub use wording::{Direction, Language, Wording};
 pub use words::Word;
 

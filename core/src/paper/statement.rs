@@ -65,14 +65,35 @@ pub struct Advances {
 pub struct AdvanceLine {
     /// Business date.
     pub date: BusinessDate,
-    /// What was given, in the reader's language.
-    pub kind: String,
+    /// What was given.
+    pub kind: AdvanceWord,
     /// Amount given, in minor units.
     pub amount_minor: i64,
     /// Amount outstanding, in minor units.
     pub outstanding_minor: i64,
     /// Days since it was given.
     pub age_days: u32,
+}
+
+/// What was given as an advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdvanceWord {
+    /// Money.
+    Cash,
+    /// Money on the spot for a delivery.
+    OnAccount,
+    /// Goods.
+    InKind,
+}
+
+impl AdvanceWord {
+    fn word(self) -> Word {
+        match self {
+            Self::Cash => Word::CashAdvance,
+            Self::OnAccount => Word::OnAccountAdvance,
+            Self::InKind => Word::InKindAdvance,
+        }
+    }
 }
 
 impl Statement {
@@ -147,7 +168,11 @@ impl Statement {
             let amount = wording.amount(line.amount_minor, &self.currency);
             writer.push(Line::pair(wording.date(line.date), amount));
             let outstanding = wording.amount(line.outstanding_minor, &self.currency);
-            writer.push(Line::row(cells([line.kind.clone(), wording.count(line.age_days), outstanding])));
+            writer.push(Line::row(cells([
+                wording.word(line.kind.word()).to_owned(),
+                wording.count(line.age_days),
+                outstanding,
+            ])));
         }
         let label = wording.fill(Word::AdvancesOn, &wording.date(self.made.date()));
         writer.push(Line::strong_pair(label, wording.amount(advances.outstanding_minor, &self.currency)));

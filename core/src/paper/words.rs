@@ -101,6 +101,9 @@ words! {
     Outstanding = "Outstanding", "ಬಾಕಿ", "बकाया", "المتبقي";
     AgeDays = "Days", "ದಿನಗಳು", "दिन", "الأيام";
     Kind = "Kind", "ವಿಧ", "प्रकार", "النوع";
+    CashAdvance = "cash", "ನಗದು", "नकद", "نقدا";
+    OnAccountAdvance = "on account", "ವಿತರಣೆ ಮೇಲೆ", "सुपुर्दगी पर", "على الحساب";
+    InKindAdvance = "goods", "ಸರಕು", "सामान", "عينيا";
     ScaleNumber = "Scale", "ತಕ್ಕಡಿ", "तराज़ू", "الميزان";
     CalibratedOn = "Calibrated on", "ಮಾಪನಾಂಕ ದಿನಾಂಕ", "अंशांकन तिथि", "تاريخ المعايرة";
     CalibrationOverdue = "Calibration of the scale is overdue", "ತಕ್ಕಡಿಯ ಮಾಪನಾಂಕ ಅವಧಿ ಮೀರಿದೆ", "तराज़ू का अंशांकन समय से बाहर है", "معايرة الميزان متأخرة";

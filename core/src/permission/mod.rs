@@ -85,6 +85,10 @@ named! {
         HearFarmer = "hear_farmer",
         /// Keep the queue of a centre, and its empty bags and crates.
         KeepYard = "keep_yard",
+        /// Give advances to farmers, and cancel them.
+        PayAdvance = "pay_advance",
+        /// Hand cash over, confirm that it was received, and count it.
+        KeepCash = "keep_cash",
     }
 }
 
@@ -144,6 +148,8 @@ impl Capability {
             Self::RequestAdvance => [No, Yes, Yes, No, No, No, No, No, No, No],
             Self::HearFarmer => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
             Self::KeepYard => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::PayAdvance => [No, Yes, Yes, No, No, Yes, Yes, No, No, No],
+            Self::KeepCash => [No, Yes, Yes, No, No, Yes, Yes, No, No, No],
         }
     }
 }

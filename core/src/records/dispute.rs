@@ -1,26 +1,26 @@
-//! A dispute: a farmer does not agree with a delivery. The office resolves it.
+//! A dispute: a farmer does not agree with a delivery or an advance. The office resolves it.
 //!
 //! It has the farmer's own words, so the whole record is personal data and is erased with the farmer.
 
 use minicbor::{Decode, Encode};
 
 use super::simple::{Reference, SimpleKind, TextField, recorded, steps};
-use super::{Delivery, Farmer, Privacy, RecordKind, Shape, Topic};
+use super::{Advance, Delivery, Farmer, Privacy, RecordKind, Shape, Topic};
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
-use crate::units::{DeliveryId, DocumentId, FarmerId};
+use crate::units::{DocumentId, FarmerId};
 
 /// Content of a dispute.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Dispute {
-    /// Delivery that the farmer does not agree with.
+    /// Delivery or advance that the farmer does not agree with.
     #[n(0)]
-    pub delivery_id: DeliveryId,
-    /// Farmer of the delivery.
+    pub record_id: DocumentId,
+    /// Farmer of the delivery or advance.
     #[n(1)]
     pub farmer_id: FarmerId,
-    /// Code of what is disputed, such as `weight` or `moisture`; not empty.
+    /// Code of what is disputed, such as `weight`, `moisture` or `not_received`; not empty.
     #[n(2)]
     pub subject: String,
     /// The farmer's words, not empty.
@@ -43,13 +43,13 @@ impl SimpleKind for Dispute {
 
     fn references(&self) -> Vec<Reference> {
         vec![
-            Reference { field: "delivery_id", kinds: &[Delivery::NUMBER], document_id: self.delivery_id.into() },
+            Reference { field: "record_id", kinds: &[Delivery::NUMBER, Advance::NUMBER], document_id: self.record_id },
             Reference { field: "farmer_id", kinds: &[Farmer::NUMBER], document_id: self.farmer_id.into() },
         ]
     }
 
     fn about(&self) -> Option<DocumentId> {
-        Some(self.delivery_id.into())
+        Some(self.record_id)
     }
 
     fn farmer_id(&self) -> Option<FarmerId> {

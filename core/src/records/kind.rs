@@ -10,15 +10,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::{
-    AdvanceRequest, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error, Farmer, Feedback, Fields,
-    InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Shape, Signature, Simple,
-    Stamp, SupplyIntent, WeighbridgeTicket,
+    Advance, AdvanceRequest, CashCount, CashMovement, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error,
+    Farmer, Feedback, Fields, InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample,
+    Shape, Signature, Simple, Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FarmerId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 17] = [
+pub const KINDS: [Kind; 20] = [
     Kind::of::<Delivery>(),
     Kind::of::<Load>(),
     Kind::of::<Farmer>(),
@@ -36,6 +36,9 @@ pub const KINDS: [Kind; 17] = [
     Kind::of::<Simple<RetainedSample>>(),
     Kind::of::<Simple<InstrumentCheck>>(),
     Kind::of::<Simple<Signature>>(),
+    Kind::of::<Simple<Advance>>(),
+    Kind::of::<Simple<CashMovement>>(),
+    Kind::of::<Simple<CashCount>>(),
 ];
 
 /// Whether a kind's records are personal data, which are erased when the person is forgotten.

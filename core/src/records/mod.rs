@@ -4,8 +4,11 @@
 //! depends only on its document's set of changes, never on their order; nothing is deleted, or overwritten by somebody who had not seen it.
 //! Read next: `shape.rs` for the keys of a kind, then [`merge`].
 
+pub mod advance;
 mod advance_request;
 mod bags;
+mod cash_count;
+pub mod cash_movement;
 mod change;
 pub mod container_movement;
 pub mod delivery;
@@ -36,8 +39,11 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 use sha2::{Digest, Sha256};
 
+pub use advance::Advance;
 pub use advance_request::AdvanceRequest;
 pub use bags::{Bag, BagSource};
+pub use cash_count::CashCount;
+pub use cash_movement::CashMovement;
 pub use change::Change;
 pub use container_movement::ContainerMovement;
 pub use delivery::{Act, Delivery};

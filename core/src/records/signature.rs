@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use super::bags::put_varint;
 use super::simple::{Reference, SimpleKind, TextField, WrongField, recorded, steps};
 use super::{
-    ContainerMovement, Delivery, Error, Load, Privacy, ReceivingNote, RecordKind, RetainedSample, Shape, Topic,
-    WeighbridgeTicket,
+    Advance, CashMovement, ContainerMovement, Delivery, Error, Load, Privacy, ReceivingNote, RecordKind,
+    RetainedSample, Shape, Topic, WeighbridgeTicket,
 };
 use crate::limits::{MAX_SIGNATURE_BYTES, SIGNATURE_SIZE};
 use crate::permission::Capability;
@@ -59,6 +59,8 @@ impl SimpleKind for Signature {
             ReceivingNote::NUMBER,
             ContainerMovement::NUMBER,
             RetainedSample::NUMBER,
+            Advance::NUMBER,
+            CashMovement::NUMBER,
         ];
         vec![Reference { field: "record_id", kinds, document_id: self.record_id }]
     }

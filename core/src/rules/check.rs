@@ -48,6 +48,8 @@ named! {
         /// With this delivery, the load exceeds the rule set's highest limit, as far as this phone knows: 105 % of the lorry's payload by
         /// default. It is recorded on the load only with a reason.
         OverCapacity = "over_capacity",
+        /// With this advance, the farmer has more than the organisation's limit for one farmer, as far as this phone knows.
+        AdvancesOverLimit = "advances_over_limit",
     }
 }
 

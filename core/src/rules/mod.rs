@@ -5,6 +5,8 @@
 //! Invariants: integers only, with intermediates of 128 bits; each printed line is rounded once, and totals are sums of printed lines.
 
 mod action;
+mod advances;
+mod cash;
 mod charges;
 mod check;
 mod containers;
@@ -37,6 +39,8 @@ pub use action::{
     ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_change, check_step, simple_actions,
 };
 pub(crate) use action::{check_draft, draft_actions};
+pub use advances::{OpenAdvance, farmer_limit, open_advances, outstanding};
+pub use cash::{CashBook, CashLine, CashLineKind, CashRecords, cash_book, is_confirmed};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};
 pub(crate) use check::{check_delivery, check_phone};

@@ -15,6 +15,7 @@ pub(crate) mod installation;
 mod key;
 pub mod look_alikes;
 pub(crate) mod outbox;
+pub(crate) mod paid_out;
 pub mod personal;
 pub mod records;
 pub mod rows;

@@ -2,11 +2,11 @@
 
 use super::Error;
 use super::rows::ListOrder;
-use super::sql::{Dialect, Reader, Value};
+use super::sql::{Dialect, Reader, Row, Value};
 use crate::records::Kind;
 use crate::records::simple::SimpleState;
 use crate::scope::Scope;
-use crate::units::{BusinessDate, DocumentId, FarmerId, ToValue};
+use crate::units::{BusinessDate, DeviceCode, DocumentId, FarmerId, Money, ToValue, UserId};
 
 /// Conditions that simple records must all fulfil; `None` is no condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,38 @@ pub struct SimpleFilter {
     pub date: Option<BusinessDate>,
     /// In this state.
     pub state: Option<SimpleState>,
+}
+
+/// An amount in money that the author of a record paid out, whether or not the record was withdrawn since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidOut {
+    /// The record.
+    pub record_id: DocumentId,
+    /// Its scope.
+    pub scope: Scope,
+    /// The amount.
+    pub amount: Money,
+}
+
+/// Returns all that a user paid out on the device with this code, in the order of the records' times.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn paid_out(db: &mut dyn Reader, user: UserId, device: DeviceCode) -> Result<Vec<PaidOut>, Error> {
+    let statement = "SELECT record_id, scope, paid_out_minor FROM simple_records
+         WHERE user_id = ?1 AND device_code = ?2 AND paid_out_minor IS NOT NULL
+         ORDER BY made_at_ms, made_counter, record_id";
+    let read = |row: &dyn Row| Ok(PaidOut { record_id: row.get(0)?, scope: row.get(1)?, amount: row.get(2)? });
+    Ok(db.query_all(statement, &[user.to_value(), device.to_value()], read)?)
+}
+
+/// Returns the documents of a kind that name a farmer, ordered by id.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn of_farmer(db: &mut dyn Reader, kind: Kind, farmer: FarmerId) -> Result<Vec<DocumentId>, Error> {
+    let statement = "SELECT record_id FROM simple_records WHERE farmer_id = ?1 AND kind = ?2 ORDER BY record_id";
+    Ok(db.query_all(statement, &[farmer.to_value(), kind.to_value()], |row| row.get(0))?)
 }
 
 /// Returns, in the order of their times, the ids of up to `limit` records of a kind in these scopes that follow the record `after`; none if

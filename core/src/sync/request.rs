@@ -78,6 +78,7 @@ pub(super) fn problem(response: &WireResponse, field: &'static str) -> Error {
             Error::Unavailable { cause: UnavailableCause::Interrupted, reason }
         }
         ErrorCode::ConfirmNeeded
+        | ErrorCode::AllowanceExceeded
         | ErrorCode::Stale
         | ErrorCode::KeyUnavailable
         | ErrorCode::WrongKey

@@ -41,6 +41,7 @@ pub(super) fn rule_set(it: &mut Fields<'_>) -> Option<RuleSet> {
         it.set("advance_minor", &mut rules.approval.advance);
         it.set("settlement_minor", &mut rules.approval.settlement);
         it.set("payment_minor", &mut rules.approval.payment);
+        it.set("farmer_advances_minor", &mut rules.approval.farmer_advances);
     });
     it.object("interest", |it| interest(it, &mut rules.interest));
     it.object("recovery", |it| {

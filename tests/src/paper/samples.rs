@@ -1,6 +1,6 @@
 use farmtally_core::decisions::{Deduction, EffectiveReading, MoistureMethod};
 use farmtally_core::paper::{
-    AdvanceLine, Advances, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DayBook, DayBookLine,
+    AdvanceLine, AdvanceWord, Advances, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DayBook, DayBookLine,
     DeductionLine, DeliveryLine, FarmerName, Figure, Fonts, Heading, Instant, Language, Manifest, ManifestLine,
     MoistureLine, Page, Price, PriceUnit, Receipt, ReceiptGroup, Scale, Signature, Statement, Value, Word,
 };
@@ -38,7 +38,7 @@ pub fn page(kind: &str, language: Language) -> Page {
 }
 
 /// Names in a language: organisation, centre, farmer, clerk, driver, a reason, an allowance, a quality factor, a kind of advance.
-fn names(language: Language) -> [&'static str; 9] {
+fn names(language: Language) -> [&'static str; 8] {
     match language {
         Language::English => [
             "Kolar growers",
@@ -49,32 +49,15 @@ fn names(language: Language) -> [&'static str; 9] {
             "bag 4 weighed again",
             "Sample for the buyer",
             "Foreign matter",
-            "Seed",
         ],
-        Language::Kannada => [
-            "ಕೋಲಾರ ಬೆಳೆಗಾರರು",
-            "ಕೋಲಾರ",
-            "ಲಕ್ಷ್ಮಿ ದೇವಿ",
-            "ಆಶಾ",
-            "ರವಿ ಸೂರ್ಯ",
-            "4ನೇ ಚೀಲವನ್ನು ಮತ್ತೆ ತೂಗಲಾಯಿತು",
-            "ಮಾದರಿ ಕಡಿತ",
-            "ಕಸಕಡ್ಡಿ",
-            "ಬಿತ್ತನೆ ಬೀಜ",
-        ],
-        Language::Hindi => [
-            "कोलार उत्पादक",
-            "कोलार",
-            "लक्ष्मी देवी",
-            "आशा",
-            "रवि सूर्या",
-            "बोरी 4 फिर से तौली गई",
-            "नमूना कटौती",
-            "कचरा",
-            "बीज",
-        ],
+        Language::Kannada => {
+            ["ಕೋಲಾರ ಬೆಳೆಗಾರರು", "ಕೋಲಾರ", "ಲಕ್ಷ್ಮಿ ದೇವಿ", "ಆಶಾ", "ರವಿ ಸೂರ್ಯ", "4ನೇ ಚೀಲವನ್ನು ಮತ್ತೆ ತೂಗಲಾಯಿತು", "ಮಾದರಿ ಕಡಿತ", "ಕಸಕಡ್ಡಿ"]
+        }
+        Language::Hindi => {
+            ["कोलार उत्पादक", "कोलार", "लक्ष्मी देवी", "आशा", "रवि सूर्या", "बोरी 4 फिर से तौली गई", "नमूना कटौती", "कचरा"]
+        }
         Language::Arabic => {
-            ["مزارعو كولار", "كولار", "لاكشمي ديفي", "آشا", "رافي", "أعيد وزن الكيس 4", "عينة للمشتري", "شوائب", "بذور"]
+            ["مزارعو كولار", "كولار", "لاكشمي ديفي", "آشا", "رافي", "أعيد وزن الكيس 4", "عينة للمشتري", "شوائب"]
         }
     }
 }
@@ -94,7 +77,7 @@ fn rupees() -> Currency {
 
 /// Lakshmi's delivery of seven bags, amended and printed a second time.
 pub fn receipt(language: Language) -> Receipt {
-    let [_, _, _, clerk, _, reason, allowance, factor, _] = names(language);
+    let [_, _, _, clerk, _, reason, allowance, factor] = names(language);
     let weights = [64_000, 59_000, 64_000, 65_000, 59_000, 63_000, 61_000];
     let bags = (1..).zip(weights).map(|(number, gross)| BagLine { number, gross: Grams(gross) }).collect();
     let line = |kind, name: &str, grams: i64| DeductionLine { kind, name: name.into(), amount: Grams(-grams) };
@@ -189,7 +172,6 @@ fn manifest(language: Language) -> Manifest {
 }
 
 fn statement(language: Language) -> Statement {
-    let kind = names(language)[8];
     let delivery = |day, receipt: &str, bag_count, net, value| DeliveryLine {
         date: BusinessDate(day),
         receipt: receipt.into(),
@@ -199,7 +181,7 @@ fn statement(language: Language) -> Statement {
     };
     let advance = |day, amount_minor, outstanding_minor| AdvanceLine {
         date: BusinessDate(day),
-        kind: kind.into(),
+        kind: AdvanceWord::InKind,
         amount_minor,
         outstanding_minor,
         age_days: u32::try_from(20_778 - day).expect("days"),

@@ -18,6 +18,7 @@ use rand::rngs::StdRng;
 
 use super::faults;
 use super::handover;
+use super::money;
 use super::office;
 use super::oracle::{ActMatcher, FactKind, Later, Replica};
 use super::server::NetworkFault;
@@ -53,6 +54,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "steps", weight: 5, act: steps },
     Action { name: "records another kind", weight: 5, act: simple::records_another },
     Action { name: "withdraws", weight: 2, act: simple::withdraws },
+    Action { name: "pays an advance", weight: 8, act: money::pays },
     Action { name: "syncs", weight: 26, act: syncs },
     Action { name: "carries", weight: 4, act: carries },
     Action { name: "hands over", weight: 4, act: handover::hands_over },
@@ -73,6 +75,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "server is copied", weight: 3, act: faults::server_is_copied },
     Action { name: "server is backed up", weight: 7, act: faults::server_is_backed_up },
     Action { name: "server goes back", weight: 4, act: faults::server_goes_back },
+    Action { name: "leases", weight: 4, act: money::leases },
     Action { name: "revokes", weight: 3, act: office::revokes },
     Action { name: "grants", weight: 3, act: office::grants },
     Action { name: "suspends", weight: 2, act: office::suspends },
@@ -139,7 +142,7 @@ pub(super) fn registers(world: &mut World, who: usize) {
     }
 }
 
-fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
+pub(super) fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
     let centre = world.centre(who);
     let result = world.phones[who].client().farmers(&FarmerQuery { limit: 20, ..FarmerQuery::new(centre, "") });
     let CallOutcome::Done(farmers) = world.observe(who, "looks for a farmer", result) else { return None };

@@ -83,6 +83,7 @@ impl World {
         self.checks_erasures();
         self.checks_rebuilds(&server, &fingerprints);
         self.checks_receipts();
+        self.checks_leases();
     }
 
     /// Drops facts that were rejected or may be lost. Checks that the server shows the others and nothing else, and that each phone shows

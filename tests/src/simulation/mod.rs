@@ -12,6 +12,7 @@ pub mod clock;
 pub mod decisions;
 mod faults;
 mod handover;
+mod money;
 mod monitor;
 mod office;
 pub mod oracle;

@@ -50,6 +50,8 @@ impl World {
             let is_aside = fact.change.is_some_and(|change| aside.contains(&change));
             assert!(is_aside || replica.contains(fact), "{} lost what it promised: {}", phone.name, fact.what);
         }
+        self.checks_paid_out(who);
+        let phone = &self.phones[who];
         if !self.is_granted(who) || phone.client().access() == Access::Locked {
             return;
         }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use farmtally_core::client::{FarmerInput, FieldClient, SyncOutcome, SyncReport};
 use farmtally_core::rules::Check;
-use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, FarmerId, LoadId};
+use farmtally_core::units::{CentreCode, DeliveryId, DeviceCode, DeviceId, DocumentId, FarmerId, LoadId, UserId};
 use farmtally_core::{Error, ErrorCode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -83,6 +83,8 @@ pub struct World {
     pub(super) erased: BTreeMap<FarmerId, bool>,
     /// Documents of which the office has rejected a change, or tried to.
     pub(super) rejected: BTreeSet<DocumentId>,
+    /// Most that each user may ever have paid out on the phone of a code, by the leases of the office.
+    pub(super) leased: BTreeMap<(DeviceCode, UserId), i64>,
     /// Kind and index of what the office published last.
     pub(super) last_published: Option<(u32, usize)>,
     /// The next of [`World::unique_numbers`].
@@ -128,6 +130,7 @@ impl World {
             suspended: BTreeSet::new(),
             erased: BTreeMap::new(),
             rejected: BTreeSet::new(),
+            leased: BTreeMap::new(),
             last_published: None,
             next_number: 10_000,
             reach: BTreeMap::new(),
@@ -385,6 +388,7 @@ impl World {
                 | ErrorCode::Locked
                 | ErrorCode::NotAllowed
                 | ErrorCode::OutOfScope
+                | ErrorCode::AllowanceExceeded
                 | ErrorCode::InvalidInput) => CallOutcome::Refused(code),
                 code @ ErrorCode::StorageFull if machine.is_full() => CallOutcome::Refused(code),
                 _ => panic!("{} could not do this: {what}: {error:?}", self.phones[who].name),

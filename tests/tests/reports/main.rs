@@ -1,6 +1,7 @@
 //! Reports: against an independent script, as files, and of whom.
 
 mod files;
+mod money;
 mod script;
 
 use farmtally_core::client::{Cell, ExportFormat, ReportCode, ReportQuery};
@@ -97,6 +98,7 @@ fn a_wrong_query_names_its_field_and_writes_no_file() {
         (of_farmer(ReportCode::Unsent), "farmer_id"),
         (of_farmer(ReportCode::Loads), "farmer_id"),
         (of_farmer(ReportCode::Farmers), "farmer_id"),
+        (of_farmer(ReportCode::CashBook), "farmer_id"),
         (ReportQuery { top: 0, ..top.clone() }, "top"),
         (ReportQuery { top: MAX_TOP + 1, ..top.clone() }, "top"),
     ] {

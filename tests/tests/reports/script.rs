@@ -14,12 +14,13 @@ use farmtally_core::store::records as stored;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{BagType, BagWeight, BusinessDate, DeliveryId, FarmerId, GradeCode, Grams, LoadId};
 use farmtally_sync_server::ReferenceFile;
+use farmtally_tests::samples::minor;
 use farmtally_tests::{Market, Person, all_deliveries, reason};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use super::rows;
+use super::{money, rows};
 
 const SCRIPT: &str = include_str!("sums.py");
 const TARE_G: i64 = 1_500;
@@ -123,6 +124,14 @@ fn season(market: &mut Market, seed: u64) -> Person {
         (0..8).map(|n| asha.registers(&format!("Farmer {n}"), "Vemagal", "").farmer_id).collect();
     asha.syncs_wholly();
     ravi.syncs_wholly();
+    for person in [&asha, &ravi] {
+        let session = person.client.session().expect("a session");
+        let until = "2019-12-31".parse().expect("a date");
+        let amount = minor(1_000_000_000);
+        let lease = market.server.lease(market.organisation, session.device_code, session.user_id, amount, until);
+        lease.expect("leased");
+        person.syncs_wholly();
+    }
     for day in 0..DAYS {
         let load = asha.opens(["KA07A1111", "KA07A2222"][day as usize % 2]).load_id;
         asha.syncs_wholly();
@@ -139,6 +148,12 @@ fn season(market: &mut Market, seed: u64) -> Person {
             }
             market.clock.pass(rng.random_range(60..1_400));
         }
+        for person in [&asha, &ravi] {
+            money::pays(person, &mut rng, &farmers);
+        }
+        for (giver, receiver) in [(&asha, &ravi), (&ravi, &asha)] {
+            money::gives(giver, receiver, &mut rng);
+        }
         for person in [&asha, &ravi, &asha] {
             person.syncs_wholly();
         }
@@ -154,7 +169,8 @@ fn raw_records(person: &Person, zone_minutes: i16) -> String {
         person.farmers("").expect("farmers").items.into_iter().map(|row| (row.farmer_id, row)).collect();
     let text = |grade: &Option<GradeCode>| grade.as_ref().map(ToString::to_string);
     let mut lines = vec![json!({
-        "kind": "rules", "tare_g": TARE_G, "target": TARGET, "zone_minutes": zone_minutes, "top": TOP
+        "kind": "rules", "tare_g": TARE_G, "target": TARGET, "zone_minutes": zone_minutes, "top": TOP,
+        "today": person.client.date().0
     })];
     let mut ids: Vec<DeliveryId> = all_deliveries(&person.client).iter().map(|row| row.delivery_id).collect();
     ids.reverse();
@@ -198,6 +214,7 @@ fn raw_records(person: &Person, zone_minutes: i16) -> String {
             "manifest": manifest.collect::<Vec<_>>(),
         }));
     }
+    lines.extend(money::raw_records(person, &db, &farmers));
     lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -234,6 +251,8 @@ fn every_report_has_the_sums_of_an_independent_script_in_two_time_zones() {
             ReportCode::ByDay,
             ReportCode::Moisture,
             ReportCode::Bags,
+            ReportCode::Advances,
+            ReportCode::CashBook,
         ] {
             let found = rows(&asha, &ReportQuery::new(report)).into_iter().map(Value::Array).collect();
             let expected = expected[report.as_str()].as_array().expect("rows").clone();

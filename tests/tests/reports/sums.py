@@ -1,4 +1,4 @@
-"""Sums of a market from raw records, one JSON object a line on stdin, by nothing but the formulas of docs/arithmetic.md."""
+"""Sums of a market from raw records, one JSON object a line on stdin, by nothing but docs/arithmetic.md and docs/records.md."""
 
 import json
 import sys
@@ -64,5 +64,37 @@ rows["bags"] = [
     for key, bags in bag_types.items()
     for g in [[it["g"] for it in bags]]
 ]
+today = rules["today"]
+advances = {it["id"]: dict(it, left=it["amount"]) for it in records if it["kind"] == "advance" and not it["is_withdrawn"]}
+for it in advances.values():
+    if it["of"] in advances:
+        advances[it["of"]]["left"] -= it["amount"]
+farmers = defaultdict(list)
+for it in advances.values():
+    if it["of"] is None and it["left"] > 0:
+        farmers[it["farmer_code"], it["farmer_name"]].append(it)
+rows["advances"] = [
+    [*key, len(open_), sum(it["left"] for it in open_), min((it["day"], it["date"]) for it in open_)[1]]
+    + [sum(it["left"] for it in open_ if first <= max(0, today - it["day"]) <= last) for first, last in ((0, 30), (31, 60), (61, 90), (91, 10**9))]
+    for key, open_ in farmers.items()
+]
+cash = defaultdict(list)
+for it in records:
+    if it["kind"] == "advance" and not it["is_withdrawn"] and it["in_cash"]:
+        cash[it["clerk"]].append((it, "on_account" if it["is_on_account"] else "advance", -it["amount"]))
+    if it["kind"] == "movement" and not it["is_withdrawn"]:
+        cash[it["from"]].append((it, "given", -it["amount"]))
+        if it["is_confirmed"]:
+            cash[it["to"]].append((it, "received", it["amount"]))
+    if it["kind"] == "count" and not it["is_withdrawn"]:
+        cash[it["clerk"]].append((it, "count", None))
+rows["cash_book"] = []
+for clerk, entries in cash.items():
+    balance, lines = 0, []
+    for it, line, change in sorted(entries, key=lambda entry: (entry[0]["day"], entry[0]["made"], entry[0]["id"])):
+        change = it["amount"] - balance if change is None else change
+        balance += change
+        lines.append([clerk, it["date"], line, change, balance, it["id"]])
+    rows["cash_book"] += [[clerk, None, "opening", None, 0, None], *lines, [clerk, None, "closing", None, balance, None]]
 rows["late_deliveries"], rows["amendments"] = sorted(late), acts
 print(json.dumps(rows))

@@ -10,6 +10,7 @@ mod farmer;
 mod import;
 mod inbox;
 mod load;
+mod money;
 mod record;
 mod reference;
 mod report;

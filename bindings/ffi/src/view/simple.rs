@@ -8,8 +8,9 @@ use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::simple::{SimpleEvent, SimpleState, SimpleStep};
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
-    AdvanceRequest, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Mark, Note,
-    QueueTicket, ReceivingNote, RetainedSample, Signature, Stamp, SupplyIntent, WeighbridgeTicket,
+    Advance, AdvanceRequest, CashCount, CashMovement, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck,
+    LorryRequest, Mark, Note, QueueTicket, ReceivingNote, RetainedSample, Signature, Stamp, SupplyIntent,
+    WeighbridgeTicket,
 };
 use farmtally_core::rules::{ActionCode, ContainerBalance, SupplyProposal};
 use farmtally_core::units::{
@@ -28,6 +29,8 @@ pub enum SimpleState {
     Left,
     /// The farmer or lorry was served
     Served,
+    /// The other side agreed
+    Confirmed,
     /// It was withdrawn
     Withdrawn,
 }
@@ -43,6 +46,8 @@ pub enum SimpleStep {
     Served,
     /// The farmer or lorry left without being served
     Left,
+    /// The other side agrees: cash was received
+    Confirmed,
 }
 
 /// A step of a simple record, with author, device and time.
@@ -131,6 +136,12 @@ views! {
     InstrumentCheck, InstrumentCheckView, InstrumentCheckPage;
     /// A signature as a screen shows it.
     Signature, SignatureView, SignaturePage;
+    /// An advance as a screen shows it.
+    Advance, AdvanceView, AdvancePage;
+    /// A cash movement as a screen shows it.
+    CashMovement, CashMovementView, CashMovementPage;
+    /// A cash count as a screen shows it.
+    CashCount, CashCountView, CashCountPage;
 }
 
 /// Fields of a note.
@@ -276,11 +287,11 @@ pub struct AdvanceRequest {
 /// Fields of a dispute.
 #[uniffi::remote(Record)]
 pub struct Dispute {
-    /// Delivery that the farmer does not agree with
-    pub delivery_id: DeliveryId,
-    /// Farmer of the delivery
+    /// Delivery or advance that the farmer does not agree with
+    pub record_id: DocumentId,
+    /// Farmer of the delivery or advance
     pub farmer_id: FarmerId,
-    /// Code of what is disputed, such as weight or moisture; must not be empty
+    /// Code of what is disputed, such as weight, moisture or not_received; must not be empty
     pub subject: String,
     /// The farmer's words, one line of at most 200 characters; must not be empty
     pub text: String,

@@ -2,10 +2,12 @@
 
 use super::Desk;
 use crate::Error;
+use crate::client::advance::advances_of;
 use crate::limits::{MAX_PAGE, MAX_REPORT_ROWS};
-use crate::paper::{CopyNumber, DeliveryLine, Statement, Value};
+use crate::paper::{AdvanceLine, AdvanceWord, Advances, CopyNumber, DeliveryLine, Statement, Value};
+use crate::records::advance::AdvanceKind;
 use crate::records::{Delivery, Farmer};
-use crate::rules::{Totals, WeightInput, weigh};
+use crate::rules::{OpenAdvance, Totals, WeightInput, open_advances, outstanding, weigh};
 use crate::store::records::get;
 use crate::store::rows::{self, DeliveryFilter, DeliveryRow, ListOrder, Part};
 use crate::store::seam;
@@ -51,10 +53,33 @@ impl Desk<'_> {
             bag_count,
             net,
             value: Value::Unknown,
-            advances: None,
+            advances: self.advances(farmer_id, now)?,
             currency: self.currency()?,
             clerk: self.author.reference.user_name(self.author.grant.user_id),
         })
+    }
+
+    /// Returns the open advances of a farmer; `None` if none are known here, or this phone was without its server for too long.
+    fn advances(&self, farmer_id: FarmerId, now: Timestamp) -> Result<Option<Advances>, Error> {
+        if self.author.require_contact().is_err() {
+            return Ok(None);
+        }
+        let today = self.instant(now).date();
+        let open = open_advances(&advances_of(self.db, self.author, farmer_id)?, today);
+        let outstanding_minor = outstanding(&open)?.minor();
+        let line = |it: OpenAdvance| AdvanceLine {
+            date: it.date,
+            kind: match it.kind {
+                AdvanceKind::Cash => AdvanceWord::Cash,
+                AdvanceKind::OnAccount { .. } => AdvanceWord::OnAccount,
+                AdvanceKind::InKind { .. } | AdvanceKind::Returned { .. } => AdvanceWord::InKind,
+            },
+            amount_minor: it.amount_minor.minor(),
+            outstanding_minor: it.outstanding_minor.minor(),
+            age_days: it.age_days,
+        };
+        let lines: Vec<AdvanceLine> = open.into_iter().map(line).collect();
+        Ok((!lines.is_empty()).then_some(Advances { lines, outstanding_minor }))
     }
 
     /// Calls `visit` for each delivery that fulfils the filter, oldest first, with its totals.

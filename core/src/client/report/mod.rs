@@ -7,6 +7,7 @@ mod acts;
 mod bags;
 mod export;
 mod lines;
+mod money;
 mod scan;
 mod totals;
 mod unsent;
@@ -60,6 +61,10 @@ named! {
         LateDeliveries = "late_deliveries",
         /// Records that the server's log does not have yet.
         Unsent = "unsent",
+        /// What farmers owe by their advances, with ages.
+        Advances = "advances",
+        /// Cash of users, line by line.
+        CashBook = "cash_book",
     }
 }
 
@@ -140,11 +145,13 @@ struct Run<'r> {
     only_user: Option<UserId>,
     /// The phone's time.
     now: Timestamp,
+    /// The phone's date.
+    today: BusinessDate,
 }
 
 impl ReportCode {
     /// Returns the names of the report's columns. What a name ends with is the unit: `_g` grams, `_hundredths` hundredths of a percent,
-    /// `_minutes`, `_at` a time.
+    /// `_minor` minor units of the currency, `_minutes`, `_at` a time.
     pub fn columns(self) -> Vec<&'static str> {
         match self {
             Self::Deliveries | Self::DayBook | Self::FarmerStatement => lines::DELIVERY.to_vec(),
@@ -160,6 +167,8 @@ impl ReportCode {
             Self::Amendments => acts::ACT.to_vec(),
             Self::LateDeliveries => acts::LATE.to_vec(),
             Self::Unsent => unsent::UNSENT.to_vec(),
+            Self::Advances => money::ADVANCES.to_vec(),
+            Self::CashBook => money::CASH_BOOK.to_vec(),
         }
     }
 }
@@ -193,8 +202,8 @@ impl FieldClient {
             scopes.retain(|scope| scope.centre() == Some(centre));
         }
         let only_user = (!author.grant.role.reports_on_others()).then_some(author.installation.user_id);
-        let now = self.now();
-        self.store.read(|db| Run { db, author: &author, query, scopes, only_user, now }.write(sink))
+        let (now, today) = (self.now(), self.date());
+        self.store.read(|db| Run { db, author: &author, query, scopes, only_user, now, today }.write(sink))
     }
 }
 
@@ -210,13 +219,16 @@ fn check(query: &ReportQuery, author: &Author) -> Result<(), Error> {
             wrong("from_date", "a day book is of one day, the first and the last")
         }
         ReportCode::Unsent if query.centre.is_some() => wrong("centre", "unsent records are listed of all centres"),
-        ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers if query.farmer_id.is_some() => {
+        ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers | ReportCode::CashBook
+            if query.farmer_id.is_some() =>
+        {
             wrong("farmer_id", "this report is not of one farmer")
         }
         ReportCode::FarmerStatement if query.farmer_id.is_none() => wrong("farmer_id", "a statement is of one farmer"),
         ReportCode::TopFarmers if !(1..=MAX_TOP).contains(&query.top) => {
             Err(Error::invalid("top", format!("1 to {MAX_TOP} farmers can be asked for")))
         }
+        ReportCode::Advances | ReportCode::CashBook => author.require_contact(),
         ReportCode::Farmers if !author.grant.role.reports_on_others() || !author.grant.role.sees_farmers() => {
             Err(Error::not_allowed(format!("role {} may not list all farmers", author.grant.role)))
         }
@@ -240,6 +252,8 @@ impl Run<'_> {
             ReportCode::Amendments => self.amendments(sink),
             ReportCode::LateDeliveries => self.late_deliveries(sink),
             ReportCode::Unsent => self.unsent(sink),
+            ReportCode::Advances => self.advances(sink),
+            ReportCode::CashBook => self.cash_book(sink),
         }
     }
 

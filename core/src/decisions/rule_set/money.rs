@@ -32,6 +32,9 @@ pub struct ApprovalThresholds {
     /// Amount of a payment.
     #[n(2)]
     pub payment: Option<Money>,
+    /// Sum of the open advances of one farmer, above which the server asks a person.
+    #[n(3)]
+    pub farmer_advances: Option<Money>,
 }
 
 named! {

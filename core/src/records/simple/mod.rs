@@ -18,9 +18,9 @@ use super::{
     Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
 };
 use crate::limits::MAX_TEXT;
-use crate::permission::Capability;
+use crate::permission::{Capability, Role};
 use crate::scope::ScopeForm;
-use crate::units::{BusinessDate, Column, CommodityCode, DocumentId, FarmerId, Grams, ToValue, Value};
+use crate::units::{BusinessDate, Column, CommodityCode, DocumentId, FarmerId, Grams, Money, ToValue, UserId, Value};
 
 /// Declaration of a simple kind, implemented by the struct of its fields.
 pub trait SimpleKind:
@@ -81,6 +81,17 @@ pub trait SimpleKind:
     /// Returns the net weight that follows from the fields, if any.
     fn net(&self) -> Option<Grams> {
         None
+    }
+
+    /// Returns the amount that its author paid out in money, which counts against the author's allowance on the device, if any.
+    fn paid_out(&self) -> Option<Money> {
+        None
+    }
+
+    /// Returns whether the record itself lets a user of this role take a step; `made` is author and time of the recording.
+    fn permits(&self, step: SimpleStep, made: &Stamp, user: UserId, role: Role) -> bool {
+        let _ = (step, made, user, role);
+        true
     }
 
     /// Returns its texts, to be stored as typed text is, of at most [`MAX_TEXT`] characters.
@@ -198,6 +209,10 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
             (Column::int("business_day"), |it| it.content.date().map_or(Value::Null, |date| Value::int(date.0))),
             (Column::int("state"), |it| Value::int(it.state() as u8)),
             (Column::blob("user_id"), |it| it.made.user_id.to_value()),
+            (Column::int("device_code"), |it| it.made.device_code.to_value()),
+            (Column::int("paid_out_minor"), |it| {
+                it.content.paid_out().map_or(Value::Null, |it| Value::int(it.minor()))
+            }),
             (Column::int("made_at_ms"), |it| it.made.at.wall_ms.to_value()),
             (Column::int("made_counter"), |it| it.made.at.counter.to_value()),
         ],

@@ -23,6 +23,9 @@ named! {
         /// The farmer or lorry left without being served.
         #[n(3)]
         Left = "left",
+        /// The other side agrees: cash was received.
+        #[n(4)]
+        Confirmed = "confirmed",
     }
 }
 
@@ -37,6 +40,8 @@ named! {
         Left = "left",
         /// The farmer or lorry was served.
         Served = "served",
+        /// The other side agreed.
+        Confirmed = "confirmed",
         /// It was withdrawn.
         Withdrawn = "withdrawn",
     }
@@ -50,6 +55,7 @@ impl SimpleStep {
             Self::Called => SimpleState::Called,
             Self::Served => SimpleState::Served,
             Self::Left => SimpleState::Left,
+            Self::Confirmed => SimpleState::Confirmed,
         }
     }
 }

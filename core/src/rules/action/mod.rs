@@ -69,6 +69,8 @@ named! {
         Serve = "serve",
         /// Record that a farmer or lorry left without being served.
         Leave = "leave",
+        /// Confirm that cash was received.
+        Confirm = "confirm",
     }
 }
 
@@ -102,6 +104,9 @@ pub enum Refusal {
     /// The state of a simple record does not permit it.
     #[error("the record is {0}")]
     State(SimpleState),
+    /// Another person must take this step, such as the receiver of cash.
+    #[error("another person must do this: who receives cash confirms it")]
+    OtherPerson,
     /// The load still has deliveries.
     #[error("the load has deliveries: take them off first")]
     HasDeliveries,

@@ -4,6 +4,7 @@ use super::{ActionCode, Refusal};
 use crate::permission::{Role, Target};
 use crate::records::simple::{SimpleState, SimpleStep};
 use crate::records::{Simple, SimpleKind};
+use crate::units::UserId;
 
 /// Returns the action under which a view offers a step of a simple record.
 pub fn action_of(step: SimpleStep) -> ActionCode {
@@ -12,24 +13,33 @@ pub fn action_of(step: SimpleStep) -> ActionCode {
         SimpleStep::Called => ActionCode::Call,
         SimpleStep::Served => ActionCode::Serve,
         SimpleStep::Left => ActionCode::Leave,
+        SimpleStep::Confirmed => ActionCode::Confirm,
     }
 }
 
-/// Checks a step of a simple record, which another person may have recorded.
+/// Checks a step of a simple record by a user, which another person may have recorded.
 ///
 /// # Errors
 /// [`Refusal`] if kind, role or state do not permit it.
-pub fn check_step<C: SimpleKind>(record: &Simple<C>, step: SimpleStep, role: Role) -> Result<(), Refusal> {
+pub fn check_step<C: SimpleKind>(
+    record: &Simple<C>,
+    step: SimpleStep,
+    user: UserId,
+    role: Role,
+) -> Result<(), Refusal> {
     if !C::STEPS.contains(&step) {
         return Err(Refusal::OtherKind);
     }
     role.check(C::CAPABILITY, Target::Others)?;
     let states: &[SimpleState] = match step {
-        SimpleStep::Called => &[SimpleState::Open],
+        SimpleStep::Called | SimpleStep::Confirmed => &[SimpleState::Open],
         SimpleStep::Withdrawn | SimpleStep::Served | SimpleStep::Left => &[SimpleState::Open, SimpleState::Called],
     };
     let state = record.state();
-    if states.contains(&state) { Ok(()) } else { Err(Refusal::State(state)) }
+    if !states.contains(&state) {
+        return Err(Refusal::State(state));
+    }
+    if record.content.permits(step, &record.made, user, role) { Ok(()) } else { Err(Refusal::OtherPerson) }
 }
 
 /// Checks a change of the fields of a simple record, which another person may have recorded.
@@ -45,9 +55,9 @@ pub fn check_change<C: SimpleKind>(record: &Simple<C>, role: Role) -> Result<(),
     if state == SimpleState::Open { Ok(()) } else { Err(Refusal::State(state)) }
 }
 
-/// Returns the actions that the state of a simple record and the role permit.
-pub fn simple_actions<C: SimpleKind>(record: &Simple<C>, role: Role) -> Vec<ActionCode> {
+/// Returns the actions that the state of a simple record and the role permit a user.
+pub fn simple_actions<C: SimpleKind>(record: &Simple<C>, user: UserId, role: Role) -> Vec<ActionCode> {
     let change = check_change(record, role).ok().map(|()| ActionCode::Correct);
-    let is_permitted = |step: &SimpleStep| check_step(record, *step, role).is_ok();
+    let is_permitted = |step: &SimpleStep| check_step(record, *step, user, role).is_ok();
     change.into_iter().chain(SimpleStep::ALL.into_iter().filter(is_permitted).map(action_of)).collect()
 }

@@ -251,6 +251,7 @@ fn limits(findings: &mut Findings, rules: &RuleSet) {
     findings.amount("/approval/advance_minor", rules.approval.advance);
     findings.amount("/approval/settlement_minor", rules.approval.settlement);
     findings.amount("/approval/payment_minor", rules.approval.payment);
+    findings.amount("/approval/farmer_advances_minor", rules.approval.farmer_advances);
     findings.range("/interest/grace_days", rules.interest.grace_days, 0..=MAX_GRACE_DAYS);
     if let Some(unit) = rules.cash_unit {
         findings.range("/cash_unit_minor", unit.minor(), 1..=MAX_CASH_UNIT);

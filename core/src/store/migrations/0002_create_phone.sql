@@ -34,6 +34,15 @@ CREATE TABLE counters (
 ) STRICT;
 INSERT INTO counters VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, zeroblob(16), 0, 0);
 
+-- What users paid out of their leases on this phone. Follows from no document: those of a purged scope are gone, and a cancelled advance
+-- returns nothing.
+CREATE TABLE paid_out (
+    device_id    BLOB NOT NULL,                -- this phone's id then: another id has other leases
+    user_id      BLOB NOT NULL,
+    amount_minor INTEGER NOT NULL,
+    PRIMARY KEY (device_id, user_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE drafts (
     delivery_id BLOB NOT NULL PRIMARY KEY,
     version     INTEGER NOT NULL,

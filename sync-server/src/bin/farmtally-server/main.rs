@@ -16,7 +16,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use farmtally_core::decisions::Order;
 use farmtally_core::store::rows::FoundRecord;
-use farmtally_core::units::{DeviceCode, FarmerId};
+use farmtally_core::units::{BusinessDate, DeviceCode, FarmerId, Money};
 use farmtally_sync_server::storage::postgres::{CONTROL, TABLES};
 use farmtally_sync_server::{DeviceLine, Error};
 
@@ -78,6 +78,23 @@ enum Command {
         device: DeviceCode,
         /// `lost`, `wipe`, `rekey` or `resume`
         order: Order,
+    },
+    /// Add to what a user may pay out to farmers on a phone without network; what was leased once is never taken back
+    Lease {
+        #[command(flatten)]
+        target: Target,
+        /// The user's id, as `users` prints it, or a name that only one user has
+        #[arg(long, value_parser = data::parse_user)]
+        user: data::User,
+        /// The phone's code, as on its receipts
+        #[arg(long)]
+        phone: DeviceCode,
+        /// The amount to add, in minor units of the currency; 0 only changes the last day
+        #[arg(long, value_parser = parse_amount)]
+        amount: Money,
+        /// The last day on which the user may pay out, such as 2026-11-30
+        #[arg(long)]
+        until: BusinessDate,
     },
     /// List, approve or reject held changes
     #[command(subcommand)]
@@ -153,6 +170,12 @@ impl Command {
                 server.order(organisation, device, order)?;
                 print(&format_args!("{device}: {order}"))
             }
+            Self::Lease { target, user, phone, amount, until } => {
+                let (server, organisation) = target.open()?;
+                let lease = server.lease(organisation, phone, user.named(false), amount, until)?;
+                let total = lease.total_minor.minor();
+                print(&format_args!("{phone}: {total} minor units leased in all, until {until}"))
+            }
             Self::Held(it) => it.run(),
             Self::Find { target, text } => {
                 let (server, organisation) = target.open()?;
@@ -184,6 +207,11 @@ impl Command {
             Self::Tables => print(&format_args!("{CONTROL}\n{}", TABLES.join("\n"))),
         }
     }
+}
+
+fn parse_amount(text: &str) -> Result<Money, String> {
+    let minor: i64 = text.parse().map_err(|_| "write a whole number of minor units".to_owned())?;
+    Money::try_from(minor).map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {
