@@ -128,6 +128,11 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
         None
     }
 
+    /// Returns the number of the rule set that is stamped on the record, if any: its windows limit changes by the author.
+    fn rule_set(&self) -> Option<u32> {
+        None
+    }
+
     /// Returns kind and document of the record under which inbox items about this one are shown: by default, this one.
     fn shown_under(&self) -> (Kind, DocumentId) {
         (Kind::of::<Self>(), self.id().into())
@@ -295,6 +300,8 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn times(&self) -> Vec<HybridTime>;
     /// [`RecordKind::own_scope`].
     fn own_scope(&self) -> Option<Scope>;
+    /// [`RecordKind::rule_set`].
+    fn rule_set(&self) -> Option<u32>;
     /// [`RecordKind::shown_under`].
     fn shown_under(&self) -> (Kind, DocumentId);
 }
@@ -331,6 +338,10 @@ impl<K: RecordKind> AnyRecord for K {
 
     fn own_scope(&self) -> Option<Scope> {
         K::own_scope(self)
+    }
+
+    fn rule_set(&self) -> Option<u32> {
+        K::rule_set(self)
     }
 
     fn shown_under(&self) -> (Kind, DocumentId) {

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::decisions::{Grant, Order};
+use farmtally_core::decisions::{Grant, Order, RuleSet};
+use farmtally_core::permission::ChangeWindows;
 use farmtally_core::protocol::bundle::{self, Bundle};
 use farmtally_core::records::{self, Change, Kind, Merged};
 use farmtally_core::scope::Scope;
@@ -135,6 +136,8 @@ pub(crate) struct State {
     pub(super) sources: BTreeMap<DeviceId, Source>,
     /// Grants that entries name, and the sequence number in the device's scope at which each ended; `None` while it is in force.
     pub(super) grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
+    /// Times within which authors may change their records, by the number of the published rule set that is stamped on them.
+    pub(super) windows: BTreeMap<u32, ChangeWindows>,
     /// Sequence number of each log's newest entry, counting those that are still to be appended; 0 for none.
     heads: BTreeMap<Scope, u64>,
     /// Lowest commit id that no logged entry had when this was loaded.
@@ -173,6 +176,8 @@ impl State {
                 state.grants.insert(id, (grant, ended_at));
             }
         }
+        let rule_sets = decisions::all::<RuleSet>(db.reader())?.into_iter();
+        state.windows = rule_sets.map(|rules| (rules.number, rules.windows.of_changes())).collect();
         for head in db.heads_of(state.heads.keys())? {
             state.heads.insert(head.scope, head.sequence);
         }

@@ -239,6 +239,7 @@ pub(in crate::client) fn require_action(
         load: load_state(action.db, delivery)?,
         is_replaced: !replaced_by.is_empty(),
         target: delivery.recorded.target_of(&action.stamp),
+        windows: action.author.reference.windows_of(delivery.rule_set).of_changes(),
     };
     at_hand.check(code, grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))
 }

@@ -248,6 +248,7 @@ impl FieldClient {
             load,
             is_replaced: !replaced_by.is_empty(),
             target: self.target(author, &delivery.recorded),
+            windows: author.reference.windows_of(delivery.rule_set).of_changes(),
         };
         let actions = at_hand.actions(author.grant.role);
         let reference = self.reference();

@@ -17,6 +17,7 @@ pub use money::{
 use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
+use crate::permission::ChangeWindows;
 use crate::units::{BagType, BusinessDate, CommodityCode, GradeCode, Grams, Money};
 
 /// The numbered rules of one commodity. The number is stamped on each delivery; a published rule set is immutable.
@@ -162,8 +163,7 @@ pub struct Grade {
     pub name: String,
 }
 
-/// Times, in minutes, within which something may be done or is looked for. Nothing reads them yet: [`Role::check`](crate::permission::Role::check)
-/// has the defaults as constants.
+/// Times, in minutes, within which something may be done or is looked for. Those of the rule set that is stamped on a delivery count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Windows {
@@ -180,7 +180,22 @@ pub struct Windows {
 
 impl Default for Windows {
     fn default() -> Self {
-        Self { clerk_amend_minutes: 60, field_manager_amend_minutes: 24 * 60, duplicate_minutes: 120 }
+        let ChangeWindows { clerk_minutes, field_manager_minutes } = ChangeWindows::default();
+        Self {
+            clerk_amend_minutes: clerk_minutes,
+            field_manager_amend_minutes: field_manager_minutes,
+            duplicate_minutes: 120,
+        }
+    }
+}
+
+impl Windows {
+    /// Returns how long the author of a delivery may amend or void it.
+    pub fn of_changes(&self) -> ChangeWindows {
+        ChangeWindows {
+            clerk_minutes: self.clerk_amend_minutes,
+            field_manager_minutes: self.field_manager_amend_minutes,
+        }
     }
 }
 

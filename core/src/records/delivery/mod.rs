@@ -268,4 +268,8 @@ impl RecordKind for Delivery {
     fn own_scope(&self) -> Option<Scope> {
         Some(Scope::Season(self.centre.clone(), self.season.clone()))
     }
+
+    fn rule_set(&self) -> Option<u32> {
+        Some(self.rule_set)
+    }
 }

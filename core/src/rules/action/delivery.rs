@@ -1,7 +1,7 @@
 //! Actions on a delivery, and on a draft.
 
 use super::{ActionCode, Refusal};
-use crate::permission::{Capability, Role, Target};
+use crate::permission::{Capability, ChangeWindows, Denied, Role, Target};
 use crate::records::Delivery;
 use crate::records::load::LoadState;
 
@@ -16,6 +16,8 @@ pub struct DeliveryAtHand<'a> {
     pub is_replaced: bool,
     /// Authorship and age, relative to the person.
     pub target: Target,
+    /// How long its author may change it, by the rule set stamped on it.
+    pub windows: ChangeWindows,
 }
 
 impl DeliveryAtHand<'_> {
@@ -30,7 +32,7 @@ impl DeliveryAtHand<'_> {
     /// [`Refusal`] if the role or the delivery's state does not permit it.
     pub fn check(&self, action: ActionCode, role: Role) -> Result<(), Refusal> {
         match action {
-            ActionCode::Print => return Ok(role.check(Capability::PrintReceipt, self.target)?),
+            ActionCode::Print => return Ok(self.check_role(Capability::PrintReceipt, role)?),
             ActionCode::Replace => {
                 role.check(Capability::RecordDelivery, Target::New)?;
                 return match (self.delivery.is_voided(), self.is_replaced) {
@@ -39,13 +41,13 @@ impl DeliveryAtHand<'_> {
                     (true, false) => Ok(()),
                 };
             }
-            ActionCode::Amend | ActionCode::Void => role.check(Capability::AmendDelivery, self.target)?,
+            ActionCode::Amend | ActionCode::Void => self.check_role(Capability::AmendDelivery, role)?,
             ActionCode::CorrectFarmer => {
-                role.check(Capability::AmendDelivery, self.target)?;
+                self.check_role(Capability::AmendDelivery, role)?;
                 role.check(Capability::RecordDelivery, Target::New)?;
             }
-            ActionCode::AddReadings => role.check(Capability::ObserveQuality, self.target)?,
-            ActionCode::Sign => role.check(Capability::RecordDelivery, self.target)?,
+            ActionCode::AddReadings => self.check_role(Capability::ObserveQuality, role)?,
+            ActionCode::Sign => self.check_role(Capability::RecordDelivery, role)?,
             _ => return Err(Refusal::OtherKind),
         }
         if self.delivery.is_voided() {
@@ -59,6 +61,10 @@ impl DeliveryAtHand<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_role(&self, capability: Capability, role: Role) -> Result<(), Denied> {
+        role.check_within(capability, self.target, self.windows)
     }
 }
 

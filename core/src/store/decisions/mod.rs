@@ -115,6 +115,16 @@ pub fn latest<D: DecisionKind>(db: &mut dyn Reader, subject: &str) -> Result<Opt
     row(db, D::NUMBER, subject)?.map(|(decision, _)| require(&decision)).transpose()
 }
 
+/// Returns the latest decisions of a kind, about all subjects.
+///
+/// # Errors
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
+pub fn all<D: DecisionKind>(db: &mut dyn Reader) -> Result<Vec<D>, Error> {
+    let statement = "SELECT body FROM reference WHERE kind = ?1 ORDER BY subject";
+    let rows: Vec<Vec<u8>> = db.query_all(statement, &values![D::NUMBER], |row| row.get(0))?;
+    rows.iter().map(|body| require(&read(body)?)).collect()
+}
+
 /// Returns whether the latest decision about a subject is equal to this one; `false` for a kind that is not [`StoredAsInfo::Latest`].
 ///
 /// # Errors
