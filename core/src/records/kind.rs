@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::simple::SimpleAct;
 use super::{
     AdvanceRequest, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error, Farmer, Feedback, Fields,
     InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Shape, Simple, Stamp,
@@ -131,6 +132,11 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     /// Returns the number of the rule set that is stamped on the record, if any: its windows limit changes by the author.
     fn rule_set(&self) -> Option<u32> {
         None
+    }
+
+    /// Returns what was done to a simple record after it was made, in the order of the times; none of other kinds.
+    fn simple_acts(&self) -> Vec<SimpleAct> {
+        Vec::new()
     }
 
     /// Returns kind and document of the record under which inbox items about this one are shown: by default, this one.
@@ -302,6 +308,8 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn own_scope(&self) -> Option<Scope>;
     /// [`RecordKind::rule_set`].
     fn rule_set(&self) -> Option<u32>;
+    /// [`RecordKind::simple_acts`].
+    fn simple_acts(&self) -> Vec<SimpleAct>;
     /// [`RecordKind::shown_under`].
     fn shown_under(&self) -> (Kind, DocumentId);
 }
@@ -342,6 +350,10 @@ impl<K: RecordKind> AnyRecord for K {
 
     fn rule_set(&self) -> Option<u32> {
         K::rule_set(self)
+    }
+
+    fn simple_acts(&self) -> Vec<SimpleAct> {
+        K::simple_acts(self)
     }
 
     fn shown_under(&self) -> (Kind, DocumentId) {

@@ -34,7 +34,8 @@ mod value;
 mod weight;
 
 pub use action::{
-    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_change, check_step, simple_actions,
+    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, changes_after_departure, check_change, check_step,
+    is_out_of_state, may_after_departure, simple_actions,
 };
 pub(crate) use action::{check_draft, draft_actions};
 pub use charges::{ChargeRate, available, charge};

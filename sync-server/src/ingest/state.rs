@@ -251,9 +251,13 @@ impl State {
             db.append_all(logged.first().map_or(self.commit_id, |(commit_id, ..)| *commit_id), &entries)?;
         }
         let (mut held, mut deferred, mut rejected) = (Rows::default(), Rows::default(), Rows::default());
-        let mut merged = Vec::new();
+        let (mut merged, mut befores) = (Vec::new(), Vec::new());
         for (id, document) in self.documents {
-            merged.extend(document.merged.map(|(scope, kind, merged)| (scope, kind, id, merged)));
+            let before = document.stored.map(|stored| stored.saved);
+            if let Some((scope, kind, it)) = document.merged {
+                merged.push((scope, kind, id, it));
+                befores.push(before);
+            }
             held.join(document.held);
             deferred.join(document.deferred);
             rejected.join(document.rejected);
@@ -267,7 +271,8 @@ impl State {
         db.save_documents(&saved)?;
         let touched: Vec<Touched> = merged
             .into_iter()
-            .filter_map(|(scope, _, _, merged)| merged.record.map(|record| Touched { scope, record }))
+            .zip(befores)
+            .filter_map(|((scope, _, _, merged), before)| merged.record.map(|record| Touched { scope, record, before }))
             .collect();
         let mut findings = self.findings;
         findings.extend(reviews::find(db, &touched)?);

@@ -226,7 +226,7 @@ impl FieldClient {
     }
 }
 
-/// Requires that the state of the delivery and the role permit an action. The server checks only the role.
+/// Requires that the state of the delivery and the role permit an action. The server holds by role, and reviews by state.
 pub(in crate::client) fn require_action(
     action: &Action<'_>,
     delivery: &Delivery,

@@ -107,6 +107,8 @@ pub struct Delivery {
     pub business_date: BusinessDate,
     /// Load that the delivery is on; `None` for none.
     pub load_id: Option<LoadId>,
+    /// When it was last put on a load or taken off one after recording; `None` if never.
+    pub moved_at: Option<HybridTime>,
     /// Number of bags that the farmer declared; `None` if not asked.
     pub declared_bags: Option<u32>,
     /// Readings in their order, including voided ones; the rule set says which of several counts.
@@ -183,6 +185,13 @@ impl Delivery {
         let voids = first.bags.iter_mut().map(|it| &mut it.voids).chain(first.lots.iter_mut().map(|it| &mut it.voids));
         voids.chain(first.readings.iter_mut().map(|it| &mut it.voids)).for_each(Vec::clear);
         first
+    }
+
+    /// Returns author and time of each change after recording for which a state of the delivery or its load matters: amendments, voids, and
+    /// readings that were added; in no order.
+    pub fn changes(&self) -> impl Iterator<Item = Stamp> {
+        let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp);
+        acts.chain(self.readings.iter().map(|it| it.stamp).filter(|stamp| *stamp != self.recorded))
     }
 
     /// Returns the number on the receipt.

@@ -2,8 +2,9 @@
 
 use super::{ActionCode, Refusal};
 use crate::permission::{Capability, ChangeWindows, Denied, Role, Target};
-use crate::records::Delivery;
 use crate::records::load::LoadState;
+use crate::records::{Delivery, Stamp};
+use crate::units::{HybridTime, LoadId};
 
 /// A recorded delivery with what decides about actions besides its own document.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +69,26 @@ impl DeliveryAtHand<'_> {
     }
 }
 
+/// Returns whether a delivery was amended, voided, read or signed after it had been voided, by the times.
+pub(super) fn is_out_of_state(delivery: &Delivery) -> bool {
+    let Some(voided_at) = delivery.voids.iter().map(|act| act.stamp.at).min() else { return false };
+    let signed = delivery.signatures.iter().map(|it| it.stamp);
+    delivery.changes().chain(signed).any(|stamp| stamp.at > voided_at)
+}
+
+/// Returns author and time of each change of a delivery while it was on a load that had left at `left_at`, as far as its last move says.
+/// Only some roles may make such a change ([`may_after_departure`]).
+pub fn changes_after_departure(delivery: &Delivery, load: LoadId, left_at: HybridTime) -> impl Iterator<Item = Stamp> {
+    let is_on = delivery.load_id == Some(load);
+    let was_on = move |at: HybridTime| match delivery.moved_at {
+        Some(moved_at) => (moved_at < at) == is_on,
+        None => is_on,
+    };
+    delivery.changes().filter(move |stamp| stamp.at > left_at && was_on(stamp.at))
+}
+
 /// Returns whether the role may change deliveries whose load has left: the head of a centre, who answers for it, and the destination.
-fn may_after_departure(role: Role) -> bool {
+pub fn may_after_departure(role: Role) -> bool {
     role.check(Capability::AmendDelivery, Target::Others).is_ok() || role.may(Capability::ReceiveLoad)
 }
 

@@ -8,7 +8,9 @@ mod access;
 mod reference;
 mod reviews;
 
-pub use access::{DeviceAccess, ended_at, grant, granted, grants_of, order, suspended_on, unrevoked_grants_of};
+pub use access::{
+    DeviceAccess, ended_at, grant, granted, grants_of, order, roles_of, suspended_on, unrevoked_grants_of,
+};
 pub use reference::Reference;
 pub use reviews::{Raised, review_codes, reviews, reviews_of};
 

@@ -216,6 +216,16 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
+/// Returns the deliveries on these loads, also voided ones.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn delivery_ids_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<DeliveryId>, Error> {
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT delivery_id FROM keys JOIN deliveries ON deliveries.load_id = keys.on_load";
+    Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| row.get(0))?)
+}
+
 /// Returns the deliveries of some scopes that were recorded in a range of times, both ends included, ordered by time and id, also voided ones.
 ///
 /// # Errors
