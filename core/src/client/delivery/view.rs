@@ -6,7 +6,7 @@ use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print,
 use crate::records::draft::Draft;
 use crate::records::load::LoadState;
 use crate::records::{Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Stamp};
-use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, WeightInput, draft_actions, weigh};
+use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, Warning, WeightInput, draft_actions, weigh};
 use crate::store::outbox::{self, SyncState};
 use crate::store::{decisions, rows, seam};
 use crate::units::{
@@ -189,6 +189,8 @@ pub struct DeliveryView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
     pub reviews: Vec<ReviewCode>,
+    /// Warnings about the instruments and weights of a draft; recording it asks about them. None of a recorded delivery.
+    pub warnings: Vec<Warning>,
 }
 
 /// What a view shows of a recorded delivery besides its own document.
@@ -292,12 +294,14 @@ impl FieldClient {
             amendments: delivery.amendments,
             voids: delivery.voids,
             conflicts: delivery.conflicts,
+            warnings: Vec::new(),
             reviews,
         })
     }
 
     pub(in crate::client) fn draft_view(
         &self,
+        db: &rusqlite::Connection,
         author: &Author,
         id: DeliveryId,
         version: u64,
@@ -343,6 +347,7 @@ impl FieldClient {
             voids: Vec::new(),
             conflicts: Vec::new(),
             reviews: Vec::new(),
+            warnings: self.warnings_of(db, author, draft, rules)?,
         })
     }
 }

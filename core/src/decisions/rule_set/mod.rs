@@ -81,6 +81,9 @@ pub struct RuleSet {
     /// Smallest amount that can be paid in cash, to which a cash payment is rounded; `None` pays minor units.
     #[n(18)]
     pub cash_unit: Option<Money>,
+    /// What is expected of instruments and weights.
+    #[n(19)]
+    pub weighing: WeighingRules,
 }
 
 impl RuleSet {
@@ -106,6 +109,7 @@ impl RuleSet {
             recovery: RecoveryPolicy::default(),
             loss: LossPolicy::default(),
             cash_unit: None,
+            weighing: WeighingRules::default(),
         }
     }
 
@@ -195,6 +199,47 @@ impl Windows {
         ChangeWindows {
             clerk_minutes: self.clerk_amend_minutes,
             field_manager_minutes: self.field_manager_amend_minutes,
+        }
+    }
+}
+
+/// What is expected of instruments and weights. What is not as expected is a warning, never refused; a 0 expects nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WeighingRules {
+    /// Days for which a check of an instrument is good: 1 if it is to be checked on each day of use.
+    #[n(0)]
+    pub check_days: u32,
+    /// Bags in a row of one weight from which a person is asked.
+    #[n(1)]
+    pub repeated_bags: u32,
+    /// Bags of a delivery from which shares of them are looked at.
+    #[n(2)]
+    pub pattern_bags: u32,
+    /// Share of weights that are multiples of half a kilogram, on scales with intervals of at most 100 g, in hundredths of a percent.
+    #[n(3)]
+    pub regular_hundredths: u32,
+    /// Share of bags whose weight was repeated from the one before, in hundredths of a percent.
+    #[n(4)]
+    pub repeat_hundredths: u32,
+    /// Seconds that a person needs at least for a bag.
+    #[n(5)]
+    pub bag_seconds: u32,
+    /// Bags in a row, each weighed in less time, from which a person is asked.
+    #[n(6)]
+    pub fast_bags: u32,
+}
+
+impl Default for WeighingRules {
+    fn default() -> Self {
+        Self {
+            check_days: 1,
+            repeated_bags: 6,
+            pattern_bags: 10,
+            regular_hundredths: 9_000,
+            repeat_hundredths: 3_000,
+            bag_seconds: 4,
+            fast_bags: 5,
         }
     }
 }
