@@ -95,10 +95,10 @@ impl Story {
 
     /// Uploads the forged changes, past the phone. Checks that what is offered is logged and not reviewed, and that of the rest nothing is
     /// accepted without a word. Returns how many were offered, held and reviewed.
-    fn uploads(&mut self, cases: Vec<Case>, reviews: impl Fn(&Person, DocumentId) -> Vec<ReviewCode>) -> [usize; 3] {
+    fn uploads(&mut self, cases: &[Case], reviews: impl Fn(&Person, DocumentId) -> Vec<ReviewCode>) -> [usize; 3] {
         self.forger.sequence = 1_000;
         let mut verdicts = Vec::new();
-        for case in &cases {
+        for case in cases {
             (self.forger.user, self.forger.grant) = self.people[case.role.as_str()];
             verdicts.extend(self.forger.seals_and_uploads(vec![case.entry.clone()]));
         }
@@ -224,7 +224,7 @@ fn what_is_not_offered_about_a_load_is_held_or_reviewed_and_what_is_offered_is_n
         cases.push(Case { what: format!("{role}: {action} of a {state} load"), entry, role, is_offered });
     }
     let reviews = |ravi: &Person, id: DocumentId| ravi.client.load(LoadId::from(id)).expect("a load").reviews;
-    let [offered, held, reviewed] = story.uploads(cases, reviews);
+    let [offered, held, reviewed] = story.uploads(&cases, reviews);
     assert!(offered > 20 && held > 80 && reviewed > 40, "{offered} {held} {reviewed}");
 }
 
@@ -286,7 +286,7 @@ fn what_is_not_offered_about_a_delivery_is_held_or_reviewed_and_what_is_offered_
     }
     let reviews =
         |ravi: &Person, id: DocumentId| ravi.client.delivery(DeliveryId::from(id)).expect("a delivery").reviews;
-    let [offered, held, reviewed] = story.uploads(cases, reviews);
+    let [offered, held, reviewed] = story.uploads(&cases, reviews);
     assert!(offered > 20 && held > 20 && reviewed > 10, "{offered} {held} {reviewed}");
 }
 
@@ -322,7 +322,7 @@ fn steps_of<C: Sample>(seed: &mut u64) {
         cases.push(Case { what: format!("{} {before:?}: {step:?}", C::NAME), entry, role, is_offered });
     }
     let reviews = |ravi: &Person, id: DocumentId| ravi.client.simple_record::<C>(id).expect("a record").reviews;
-    story.uploads(cases, reviews);
+    story.uploads(&cases, reviews);
 }
 
 #[test]

@@ -228,13 +228,12 @@ impl Role {
             Own(limit) => limit.minutes(windows),
         };
         match target {
-            Target::New => Ok(()),
             Target::Others => Err(Denied::Others(self)),
             Target::Own { age_ms } if age_ms < -TRUSTED_LEAD_MS => Err(Denied::Clocks { role: self }),
             Target::Own { age_ms } if age_ms > i64::from(limit) * MINUTE_MS => {
                 Err(Denied::Late { role: self, minutes: limit })
             }
-            Target::Own { .. } => Ok(()),
+            Target::New | Target::Own { .. } => Ok(()),
         }
     }
 

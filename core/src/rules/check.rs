@@ -76,11 +76,11 @@ named! {
 pub struct Warning {
     /// The check.
     pub check: Check,
-    /// Instrument that it is about; `None` for a pattern of weights.
+    /// Instrument concerned; `None` for a pattern of weights.
     pub instrument: Option<InstrumentCode>,
-    /// Number of the first bag or lot that it is about, or place of the reading; `None` if it is about all.
+    /// Number of the first bag or lot concerned, or place of the reading; `None` if all are.
     pub number: Option<u32>,
-    /// How many values it is about.
+    /// How many values are concerned.
     pub count: u32,
     /// The figure that was found: the value in grams or hundredths of a percent, days since the certificate expired or the last check,
     /// bags in a row, or a share of the bags in hundredths of a percent; `None` for an instrument without any check.

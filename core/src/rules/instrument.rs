@@ -41,8 +41,8 @@ pub struct Instruments<'a> {
 }
 
 impl Instruments<'_> {
-    /// Returns the checks that the use of an instrument on a day needs, whatever it shows, each with the day that it is about and the number
-    /// of days since, if any.
+    /// Returns the checks that the use of an instrument on a day needs, whatever it shows, each with the number of days since the
+    /// certificate expired or the last check, if there was one.
     pub fn checks_on(&self, code: &InstrumentCode, day: BusinessDate) -> Vec<(Check, Option<i64>)> {
         let Some((instrument, last)) = self.used.get(code) else { return Vec::new() };
         let since = |date: BusinessDate| i64::from(day.0) - i64::from(date.0);

@@ -313,11 +313,11 @@ pub struct DeliveryView {
 pub struct Warning {
     /// The check; docs/records.md says what its figures are
     pub check: CheckCode,
-    /// Instrument that it is about, if any
+    /// Instrument concerned, if any
     pub instrument: Option<InstrumentCode>,
-    /// Number of the first bag or lot that it is about, or place of the reading; none if it is about all
+    /// Number of the first bag or lot concerned, or place of the reading; none if all are
     pub number: Option<u32>,
-    /// How many values it is about
+    /// How many values are concerned
     pub count: u32,
     /// The figure that was found; none for an instrument without any check
     pub value: Option<i64>,
