@@ -74,6 +74,8 @@ pub const MAX_MANIFEST: usize = 1_000;
 pub const COMMON_BAG: RangeInclusive<Grams> = Grams(10_000)..=Grams(100_000);
 /// Usual moisture in hundredths of a percent (soft).
 pub const COMMON_MOISTURE: RangeInclusive<i32> = 1_000..=3_000;
+/// Newest checks of instruments of a centre among which a warning looks for the last of each.
+pub const MAX_CHECKS_READ: u32 = 200;
 /// Usual business dates, in days after today, negative for earlier days (soft).
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Reading of an odometer in kilometres (hard).
@@ -118,6 +120,12 @@ pub const MAX_FACTORS: usize = 50;
 pub const MAX_BRACKETS: usize = 200;
 /// Longest window of a rule set, in minutes (hard): a year of 366 days.
 pub const MAX_WINDOW_MINUTES: u32 = 366 * 24 * 60;
+/// Most days for which a check of an instrument may be good.
+pub const MAX_CHECK_DAYS: u32 = 366;
+/// Most bags that a threshold of a pattern may have.
+pub const MAX_PATTERN_BAGS: u32 = 1_000;
+/// Most seconds that a rule set may expect for a bag.
+pub const MAX_BAG_SECONDS: u32 = 600;
 /// Largest limit of a load, in hundredths of a percent of the lorry's payload (hard): twice the payload.
 pub const MAX_CAPACITY_HUNDREDTHS: u32 = 20_000;
 /// Most days of grace before an advance bears interest (hard): ten years.

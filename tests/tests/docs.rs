@@ -107,7 +107,7 @@ fn the_table_of_rights_is_that_of_the_code() {
     assert_eq!(lines[0][1..], Role::ALL.map(|role| role.as_str().to_owned()));
     let right = |capability, role: Role| match role.check(capability, Target::Own { age_ms: i64::MAX }) {
         Ok(()) => "yes".to_owned(),
-        Err(Denied::Late { hours, .. }) => format!("{hours}&nbsp;h"),
+        Err(Denied::Late { minutes, .. }) => format!("{}&nbsp;h", minutes / 60),
         Err(_) => "–".to_owned(),
     };
     for (capability, line) in Capability::ALL.into_iter().zip(&lines[2..]) {

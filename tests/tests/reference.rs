@@ -38,6 +38,10 @@ fn with_rules(fields: Value) -> Value {
             "foreign_matter": true, "base": "bag_net"
         }],
         "windows": {"clerk_amend_minutes": 30, "field_manager_amend_minutes": 60, "duplicate_minutes": 90},
+        "weighing": {
+            "check_days": 7, "repeated_bags": 8, "pattern_bags": 20, "regular_hundredths": 9_500,
+            "repeat_hundredths": 5_000, "bag_seconds": 3, "fast_bags": 6
+        },
         "capacity": {"warning_hundredths": 9_000, "stop_hundredths": 10_000},
         "cash_limits": {"per_payee_minor": 20, "per_day_minor": 30, "per_delivery_minor": 10},
         "approval": {"advance_minor": 1, "settlement_minor": 2, "payment_minor": 3, "farmer_advances_minor": 4},

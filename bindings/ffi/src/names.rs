@@ -7,7 +7,7 @@ use farmtally_core::decisions::ReviewCode;
 use farmtally_core::permission::Capability;
 use farmtally_core::protocol::{HoldCode, RefusalCode};
 use farmtally_core::records::Kind;
-use farmtally_core::rules::ActionCode;
+use farmtally_core::rules::{ActionCode, Check};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, ContainerCode, DeliveryId, DeviceCode,
@@ -18,6 +18,7 @@ use farmtally_core::units::{
 use crate::FieldError;
 
 type RecordKind = Kind;
+type CheckCode = Check;
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident, $field:literal;)*) => {$(
@@ -42,6 +43,8 @@ texts! {
     CentreCode, "centre";
     /// Hash of a change of a record; pass it on unchanged
     ChangeHash, "change";
+    /// Code of a check that a person confirms; listed in docs/records.md
+    CheckCode, "check";
     /// Code of a commodity, such as TOMATO
     CommodityCode, "commodity";
     /// Code of a type of empty bag or crate, such as CRATE

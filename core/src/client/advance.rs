@@ -125,7 +125,14 @@ impl FieldClient {
         if let Some(limit) = limit {
             let (stamp, content) = (action.stamp, content.clone());
             let record_id = DocumentId::from([0; 16]);
-            known.push(Simple { record_id, made: stamp, content, steps: Vec::new(), conflicts: Vec::new() });
+            known.push(Simple {
+                record_id,
+                made: stamp,
+                content,
+                steps: Vec::new(),
+                corrections: Vec::new(),
+                conflicts: Vec::new(),
+            });
             require_accepted(
                 accept,
                 Check::AdvancesOverLimit,

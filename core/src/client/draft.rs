@@ -197,7 +197,7 @@ impl FieldClient {
             drafts::save(db, id, version + 1, &draft)?;
             Ok::<_, Error>((version + 1, draft))
         })?;
-        self.draft_view(author, id, version, &draft)
+        self.store.read(|db| self.draft_view(db, author, id, version, &draft))
     }
 
     /// Deletes a draft permanently; one that is deleted already stays so. A recorded delivery can only be voided.
@@ -230,7 +230,7 @@ impl FieldClient {
 
     pub(super) fn drafts_in(&self, db: &rusqlite::Connection, author: &Author) -> Result<Vec<DeliveryView>, Error> {
         let seen = drafts::all(db)?.into_iter().filter(|(_, _, draft)| may_see(author, draft));
-        seen.map(|(id, version, draft)| self.draft_view(author, id, version, &draft)).collect()
+        seen.map(|(id, version, draft)| self.draft_view(db, author, id, version, &draft)).collect()
     }
 }
 

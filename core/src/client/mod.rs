@@ -27,6 +27,7 @@ mod simple_sums;
 mod sync;
 mod time;
 mod today;
+mod warnings;
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};

@@ -11,7 +11,7 @@ use crate::scope::Scope;
 use crate::store::rows::{self, ListOrder};
 use crate::store::simple::{SimpleFilter, list};
 use crate::store::{records as stored, seam};
-use crate::units::{BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, HybridTime, Timestamp};
+use crate::units::{BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, Timestamp};
 
 impl FieldClient {
     /// Returns the position of a queue ticket among those of its centre, season and day that this phone knows, from 1; `None` if it does not
@@ -65,8 +65,8 @@ impl FieldClient {
     }
 
     /// Returns the deliveries that a failed check of an instrument puts in doubt, in the order of their recording, also voided ones: those of
-    /// its centre since the last check that passed, as far as this phone knows them, that may have been weighed with it. None for a check
-    /// that passed or was withdrawn.
+    /// its centre of which something may have been weighed or read with it after the last check that passed and up to this one, as far as
+    /// this phone knows them. None for a check that passed or was withdrawn.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Unauthorized`], [`Error::Refused`] if the phone is locked, [`Error::Store`].
@@ -85,15 +85,12 @@ impl FieldClient {
             let is_good = |it: &Simple<InstrumentCheck>| it.content.has_passed && it.content.instrument == *instrument;
             let earlier = all::<InstrumentCheck>(db, &scopes, &filter)?.into_iter();
             let good = earlier.filter(|it| is_good(it) && it.made.at < check.made.at).map(|it| it.made.at).max();
-            let since = good.unwrap_or(HybridTime { wall_ms: i64::MIN, counter: 0 });
-            let until = check.made.at;
-            let range = (Timestamp(since.wall_ms), Timestamp(until.wall_ms));
+            let after = good.map_or(Timestamp(i64::MIN), |good| Timestamp(good.wall_ms));
+            let range = (after, check.made.written_at());
             let mut in_doubt = Vec::new();
-            for id in rows::deliveries_between(&mut seam(db), &scopes, range)? {
+            for id in rows::deliveries_measured_after(&mut seam(db), &scopes, after)? {
                 let delivery = stored::get::<Delivery>(&mut seam(db), id)?.map(|found| found.record);
-                let is_meant = |it: &Delivery| since < it.recorded.at && it.recorded.at <= until;
-                in_doubt
-                    .extend(delivery.filter(|it| is_meant(it) && is_in_doubt(it, instrument)).map(|it| it.delivery_id));
+                in_doubt.extend(delivery.filter(|it| is_in_doubt(it, instrument, range)).map(|it| it.delivery_id));
             }
             Ok(in_doubt)
         })

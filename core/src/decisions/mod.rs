@@ -33,7 +33,7 @@ pub use revocation::Revocation;
 pub use rule_set::{
     ApprovalThresholds, BagTypeRule, CapacityLimits, CashLimits, DayCount, Deduction, DeductionBase, EffectiveReading,
     FactorUnit, Grade, InterestPolicy, LossBearer, LossPolicy, LossPrice, LossTolerance, MoistureMethod, MoistureRules,
-    MoistureStep, PriceBracket, QualityFactor, RecoveryPolicy, Rounding, RuleSet, Windows,
+    MoistureStep, PriceBracket, QualityFactor, RecoveryPolicy, Rounding, RuleSet, WeighingRules, Windows,
 };
 pub use ruling::Ruling;
 pub use suspension::Suspension;

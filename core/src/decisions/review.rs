@@ -23,6 +23,9 @@ open_codes! {
         DeductionsExceedWeight = "deductions_exceed_weight",
         /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
         ReplacedTwice = "replaced_twice",
+        /// Something was done to a record in a state that did not permit it: it has no effect, but somebody meant something by it. Names the
+        /// record; with it the load that had left, or the delivery that is replaced. Blocks settlement.
+        OutOfState = "out_of_state",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

@@ -106,15 +106,52 @@ pub enum Target {
     Others,
 }
 
+/// How long after its recording a person may change an own record, in minutes. The rule set of a delivery has them; without one, the
+/// defaults count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeWindows {
+    /// Minutes for a clerk.
+    pub clerk_minutes: u32,
+    /// Minutes for a field manager.
+    pub field_manager_minutes: u32,
+}
+
+impl Default for ChangeWindows {
+    fn default() -> Self {
+        Self { clerk_minutes: 60, field_manager_minutes: 24 * 60 }
+    }
+}
+
 /// How far a role has a capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Right {
     /// Not at all.
     No,
-    /// For what the person created, up to this many hours afterwards.
-    Own { hours: i64 },
+    /// For what the person created, within a time afterwards.
+    Own(Limit),
     /// For every record of the grant's centres.
     Yes,
+}
+
+/// Time after which an own record can no longer be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    /// The same for all records.
+    Minutes(u32),
+    /// [`ChangeWindows::clerk_minutes`] of the record.
+    Clerk,
+    /// [`ChangeWindows::field_manager_minutes`] of the record.
+    FieldManager,
+}
+
+impl Limit {
+    fn minutes(self, windows: ChangeWindows) -> u32 {
+        match self {
+            Self::Minutes(minutes) => minutes,
+            Self::Clerk => windows.clerk_minutes,
+            Self::FieldManager => windows.field_manager_minutes,
+        }
+    }
 }
 
 use Right::{No, Own, Yes};
@@ -122,17 +159,17 @@ use Right::{No, Own, Yes};
 /// Rights of a capability, in the order of [`Role::ALL`].
 type Rights = [Right; Role::ALL.len()];
 
-const HOUR_MS: i64 = 3_600_000;
+const MINUTE_MS: i64 = 60_000;
 
 impl Capability {
     /// Returns the rights of all roles: a line of the table in `docs/records.md`, "Who may do what".
     #[expect(clippy::match_same_arms, reason = "a line for each capability")]
     const fn rights(self) -> Rights {
-        let (hour, day) = (Own { hours: 1 }, Own { hours: 24 });
+        let (hour, clerk, manager) = (Own(Limit::Minutes(60)), Own(Limit::Clerk), Own(Limit::FieldManager));
         // Clerk, field manager, dispatcher, receiver, driver, admin, accountant, auditor, farmer, platform admin.
         match self {
             Self::RecordDelivery => [Yes, Yes, Yes, No, No, No, No, No, No, No],
-            Self::AmendDelivery => [hour, day, Yes, No, No, Yes, No, No, No, No],
+            Self::AmendDelivery => [clerk, manager, Yes, No, No, Yes, No, No, No, No],
             Self::ObserveQuality => [Yes, Yes, Yes, Yes, No, Yes, No, No, No, No],
             Self::PrintReceipt => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
             Self::TakeSignature => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
@@ -180,19 +217,32 @@ impl Role {
         Capability::ALL.into_iter().filter(move |capability| self.may(*capability))
     }
 
-    /// Checks that the role may do this to this record, but not centre, grant or lapse. On an error, the phone refuses, the server holds.
+    /// Checks that the role may do this to this record, within the default times; see [`Self::check_within`].
+    ///
+    /// # Errors
+    /// As for [`Self::check_within`].
+    pub fn check(self, capability: Capability, target: Target) -> Result<(), Denied> {
+        self.check_within(capability, target, ChangeWindows::default())
+    }
+
+    /// Checks that the role may do this to a record with these windows, but not centre, grant or lapse. On an error, the phone refuses, the
+    /// server holds.
     ///
     /// # Errors
     /// [`Denied`] if the role may not do this, not to this record, or not so late.
-    pub fn check(self, capability: Capability, target: Target) -> Result<(), Denied> {
-        match (self.right(capability), target) {
-            (No, _) => Err(Denied::Role(self)),
-            (Own { .. }, Target::Others) => Err(Denied::Others(self)),
-            (Own { .. }, Target::Own { age_ms }) if age_ms < -TRUSTED_LEAD_MS => Err(Denied::Clocks { role: self }),
-            (Own { hours }, Target::Own { age_ms }) if age_ms > hours * HOUR_MS => {
-                Err(Denied::Late { role: self, hours })
+    pub fn check_within(self, capability: Capability, target: Target, windows: ChangeWindows) -> Result<(), Denied> {
+        let limit = match self.right(capability) {
+            No => return Err(Denied::Role(self)),
+            Yes => return Ok(()),
+            Own(limit) => limit.minutes(windows),
+        };
+        match target {
+            Target::Others => Err(Denied::Others(self)),
+            Target::Own { age_ms } if age_ms < -TRUSTED_LEAD_MS => Err(Denied::Clocks { role: self }),
+            Target::Own { age_ms } if age_ms > i64::from(limit) * MINUTE_MS => {
+                Err(Denied::Late { role: self, minutes: limit })
             }
-            _ => Ok(()),
+            Target::New | Target::Own { .. } => Ok(()),
         }
     }
 
@@ -212,19 +262,24 @@ pub enum Denied {
     #[error("role {0} does not permit changes to what others recorded")]
     Others(Role),
     /// The change is more than a day older than the record, so nobody knows whether the role's time limit for own records has passed.
-    #[error("role {role} may change this only for some hours, and its time is more than a day ahead: ask a dispatcher")]
+    #[error("role {role} may change this only for some time, and its time is more than a day ahead: ask a dispatcher")]
     Clocks {
         /// Role of the person.
         role: Role,
     },
     /// The role's time limit for own records has passed.
-    #[error("role {role} may change this only within {hours} h of recording")]
+    #[error("role {role} may change this only within {} of recording", time(*minutes))]
     Late {
         /// Role of the person.
         role: Role,
-        /// Time limit in hours after recording.
-        hours: i64,
+        /// Time limit in minutes after recording.
+        minutes: u32,
     },
+}
+
+/// Returns a time in hours, or in minutes if these are no whole hours.
+fn time(minutes: u32) -> String {
+    if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
 }
 
 /// Stores the name of the role.
@@ -243,6 +298,27 @@ impl FromValue for Role {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+    #[test]
+    fn the_windows_of_a_record_say_how_long_its_author_may_change_it() {
+        let windows = ChangeWindows { clerk_minutes: 0, field_manager_minutes: 90 };
+        let amend = |role: Role, age_ms, windows| {
+            role.check_within(Capability::AmendDelivery, Target::Own { age_ms }, windows).map_err(|it| it.to_string())
+        };
+        let late = |role: &str, time: &str| Err(format!("role {role} may change this only within {time} of recording"));
+        assert_eq!(amend(Role::Clerk, 0, windows), Ok(()));
+        assert_eq!(amend(Role::Clerk, 1, windows), late("clerk", "0 h"));
+        assert_eq!(amend(Role::FieldManager, 90 * MINUTE_MS - 1, windows), Ok(()));
+        assert_eq!(amend(Role::FieldManager, 90 * MINUTE_MS, windows), Ok(()));
+        assert_eq!(amend(Role::FieldManager, 90 * MINUTE_MS + 1, windows), late("field_manager", "90 min"));
+        assert_eq!(amend(Role::Dispatcher, i64::MAX, windows), Ok(()));
+        let longest = ChangeWindows { clerk_minutes: u32::MAX, field_manager_minutes: u32::MAX };
+        assert_eq!(amend(Role::Clerk, i64::from(u32::MAX) * MINUTE_MS, longest), Ok(()));
+        let contact = Target::Own { age_ms: HOUR_MS + 1 };
+        assert!(Role::Clerk.check_within(Capability::EditFarmer, contact, longest).is_err(), "not of a delivery");
+    }
 
     #[test]
     fn own_deliveries_are_amended_within_the_window_and_others_by_dispatchers() {

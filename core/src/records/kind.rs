@@ -9,6 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::simple::SimpleAct;
 use super::{
     Advance, AdvanceRequest, CashCount, CashMovement, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error,
     Farmer, Feedback, Fields, InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample,
@@ -135,6 +136,16 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     /// Returns the scope that the record's own content names, if any. The server holds a change whose entry names another.
     fn own_scope(&self) -> Option<Scope> {
         None
+    }
+
+    /// Returns the number of the rule set that is stamped on the record, if any: its windows limit changes by the author.
+    fn rule_set(&self) -> Option<u32> {
+        None
+    }
+
+    /// Returns what was done to a simple record after it was made, in the order of the times; none of other kinds.
+    fn simple_acts(&self) -> Vec<SimpleAct> {
+        Vec::new()
     }
 
     /// Returns kind and document of the record under which inbox items about this one are shown: by default, this one.
@@ -306,6 +317,10 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn farmer_id(&self) -> Option<FarmerId>;
     /// [`RecordKind::own_scope`].
     fn own_scope(&self) -> Option<Scope>;
+    /// [`RecordKind::rule_set`].
+    fn rule_set(&self) -> Option<u32>;
+    /// [`RecordKind::simple_acts`].
+    fn simple_acts(&self) -> Vec<SimpleAct>;
     /// [`RecordKind::shown_under`].
     fn shown_under(&self) -> (Kind, DocumentId);
 }
@@ -346,6 +361,14 @@ impl<K: RecordKind> AnyRecord for K {
 
     fn own_scope(&self) -> Option<Scope> {
         K::own_scope(self)
+    }
+
+    fn rule_set(&self) -> Option<u32> {
+        K::rule_set(self)
+    }
+
+    fn simple_acts(&self) -> Vec<SimpleAct> {
+        K::simple_acts(self)
     }
 
     fn shown_under(&self) -> (Kind, DocumentId) {

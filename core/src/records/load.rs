@@ -253,11 +253,19 @@ pub struct Load {
     pub close_requests: Vec<CloseRequest>,
     /// Steps, oldest first.
     pub timeline: Vec<LoadEvent>,
+    /// Authors and times of the values of lorry, driver and destination that were written later, in no order.
+    pub corrections: Vec<Stamp>,
     /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
 
 impl Load {
+    /// Returns when the load had left, by the earliest step that says so; `None` while there is none.
+    pub fn left_at(&self) -> Option<HybridTime> {
+        let steps = self.timeline.iter().filter(|event| event.step.family() != LOADING);
+        steps.map(|event| event.stamp.at).min()
+    }
+
     /// Returns the state that follows from all steps, in whichever order they became known: the furthest one. A load that departed is not
     /// cancelled, because it is on the road.
     pub fn state(&self) -> LoadState {
@@ -419,6 +427,10 @@ impl RecordKind for Load {
         let lorry = fields.register("lorry", LorryPlate::to_string, &mut conflicts)?;
         let driver = fields.register("driver", String::clone, &mut conflicts)?;
         let destination = fields.register("place", String::clone, &mut conflicts)?;
+        let mut corrections = Vec::new();
+        for key in ["lorry", "driver", "place"] {
+            corrections.extend(fields.stamps(key)?);
+        }
         let (first, opened) = (snapshot.as_ref(), snapshot.as_ref().map(|it| it.stamp));
         Ok(Some(Load {
             load_id,
@@ -431,6 +443,7 @@ impl RecordKind for Load {
             loaders,
             close_requests,
             timeline,
+            corrections,
             conflicts,
         }))
     }
@@ -488,6 +501,7 @@ mod tests {
             loaders: Vec::new(),
             close_requests: closed.into_iter().map(request).collect(),
             timeline: Vec::new(),
+            corrections: Vec::new(),
             conflicts: Vec::new(),
         }
     }

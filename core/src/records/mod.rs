@@ -283,6 +283,12 @@ impl Fields {
         Ok(value.map(|register| register.value))
     }
 
+    /// Returns the stamps of all concurrent values of a key.
+    fn stamps(&self, key: &str) -> Result<Vec<Stamp>, Error> {
+        let written = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
+        written.iter().map(|it| Ok(decode::<stamp::Stamped>(&it.value)?.stamp)).collect()
+    }
+
     /// Returns the effective value of a key, `None` if never written. Adds a hard conflict if the `text` of its values differs.
     fn effective<T: for<'b> Decode<'b, ()>>(
         &self,

@@ -100,7 +100,14 @@ mod tests {
             reference: String::new(),
             kind,
         };
-        Simple { record_id: [number; 16].into(), made: stamp(), content, steps: Vec::new(), conflicts: Vec::new() }
+        Simple {
+            record_id: [number; 16].into(),
+            made: stamp(),
+            content,
+            steps: Vec::new(),
+            corrections: Vec::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     fn cancelled(mut advance: Simple<Advance>) -> Simple<Advance> {

@@ -168,7 +168,14 @@ mod tests {
     fn record<C: SimpleKind>(number: u8, author: u8, content: C) -> Simple<C> {
         let at = HybridTime { wall_ms: number.into(), counter: 0 };
         let made = Stamp { user_id: user(author), device_code: DeviceCode(32), at, clock_suspect: false };
-        Simple { record_id: [number; 16].into(), made, content, steps: Vec::new(), conflicts: Vec::new() }
+        Simple {
+            record_id: [number; 16].into(),
+            made,
+            content,
+            steps: Vec::new(),
+            corrections: Vec::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     fn takes<C: SimpleKind>(mut record: Simple<C>, author: u8, step: SimpleStep) -> Simple<C> {

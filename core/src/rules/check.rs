@@ -4,7 +4,7 @@ use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_T
 use crate::records::draft::Draft;
 use crate::records::{Measured, Reading};
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
-use crate::units::{BusinessDate, named};
+use crate::units::{BusinessDate, InstrumentCode, named};
 
 named! {
     /// Something unusual that a person must confirm before it is recorded. The names are stable, because apps have texts for them.
@@ -50,7 +50,45 @@ named! {
         OverCapacity = "over_capacity",
         /// With this advance, the farmer has more than the organisation's limit for one farmer, as far as this phone knows.
         AdvancesOverLimit = "advances_over_limit",
+        /// A value is not a multiple of the interval that its instrument has there, so it was not read from it.
+        OffInterval = "off_interval",
+        /// A value is below the smallest for which its instrument may be used.
+        BelowMinimum = "below_minimum",
+        /// A value is above the largest for which its instrument may be used.
+        AboveMaximum = "above_maximum",
+        /// The certificate of an instrument had expired on the day.
+        CertificateExpired = "certificate_expired",
+        /// The last check of an instrument failed, as far as this phone knows.
+        InstrumentCheckFailed = "instrument_check_failed",
+        /// An instrument was not checked for as many days as the rule set says, as far as this phone knows.
+        InstrumentCheckOverdue = "instrument_check_overdue",
+        /// Many bags in a row have one weight.
+        WeightsRepeated = "weights_repeated",
+        /// Nearly all weights are multiples of half a kilogram, although the scale shows finer steps.
+        WeightsTooRegular = "weights_too_regular",
+        /// Many bags in a row followed faster than a person can weigh.
+        WeighedTooFast = "weighed_too_fast",
+        /// Many weights were repeated from the bag before instead of weighed.
+        RepeatUsedOften = "repeat_used_often",
     }
+}
+
+/// A check that a draft needs, with its figures, shown while it is weighed. It is derived each time and never stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The check.
+    pub check: Check,
+    /// Instrument concerned; `None` for a pattern of weights.
+    pub instrument: Option<InstrumentCode>,
+    /// Number of the first bag or lot concerned, or place of the reading; `None` if all are.
+    pub number: Option<u32>,
+    /// How many values are concerned.
+    pub count: u32,
+    /// The figure that was found: the value in grams or hundredths of a percent, days since the certificate expired or the last check,
+    /// bags in a row, or a share of the bags in hundredths of a percent; `None` for an instrument without any check.
+    pub value: Option<i64>,
+    /// The figure it is compared with: an interval or bound of the instrument, or a threshold of the rule set.
+    pub limit: Option<i64>,
 }
 
 /// Returns the checks that a delivery's own content needs; its load and farmer are checked elsewhere. `today` is the phone's date.

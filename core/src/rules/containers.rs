@@ -64,7 +64,14 @@ mod tests {
             kind,
             count,
         };
-        Simple { record_id: DocumentId::from([7; 16]), made, content, steps: Vec::new(), conflicts: Vec::new() }
+        Simple {
+            record_id: DocumentId::from([7; 16]),
+            made,
+            content,
+            steps: Vec::new(),
+            corrections: Vec::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     fn counts(movements: &[Simple<ContainerMovement>]) -> Vec<(Party, i64)> {

@@ -24,6 +24,7 @@ mod laws;
 mod line;
 mod loss;
 mod moisture;
+mod pattern;
 mod payable;
 mod publication;
 mod quality;
@@ -36,21 +37,23 @@ mod value;
 mod weight;
 
 pub use action::{
-    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_change, check_step, simple_actions,
+    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, changes_after_departure, check_change, check_step,
+    is_out_of_state, may_after_departure, simple_actions,
 };
 pub(crate) use action::{check_draft, draft_actions};
 pub use advances::{OpenAdvance, farmer_limit, open_advances, outstanding};
 pub use cash::{CashBook, CashLine, CashLineKind, CashRecords, cash_book, is_confirmed};
 pub use charges::{ChargeRate, available, charge};
-pub use check::{Check, TextError, check_text};
+pub use check::{Check, TextError, Warning, check_text};
 pub(crate) use check::{check_delivery, check_phone};
 pub use containers::{ContainerBalance, container_balances};
 pub use duplicate::Heap;
 pub use input::{DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};
-pub use instrument::is_in_doubt;
+pub use instrument::{Instruments, LastCheck, is_in_doubt};
 pub use interest::{Interest, InterestInput, Repayment, interest};
 pub use line::{Calculation, LineKind, WeightLine};
 pub use loss::{Loss, LossDelivery, LossShare, loss};
+pub use pattern::pattern_warnings;
 pub use payable::{Payable, payable};
 pub use publication::{PublicationCode, PublicationError, check_rule_set};
 pub use queue::queue_position;

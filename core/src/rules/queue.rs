@@ -31,7 +31,14 @@ mod tests {
             bags: 10,
         };
         let steps = step.into_iter().map(|step| SimpleEvent { stamp: made, step, reason: None }).collect();
-        Simple { record_id: DocumentId::from([id; 16]), made, content, steps, conflicts: Vec::new() }
+        Simple {
+            record_id: DocumentId::from([id; 16]),
+            made,
+            content,
+            steps,
+            corrections: Vec::new(),
+            conflicts: Vec::new(),
+        }
     }
 
     #[test]

@@ -221,9 +221,12 @@ impl State {
         // An unreadable value is found when it is merged.
         let stamps = kind.shape.stamps(change).unwrap_or_default();
         let newest = stamps.into_iter().max_by_key(|stamp| stamp.at);
-        let (Some(created), Some(newest)) = (record.and_then(|record| record.created()), newest) else { return Ok(()) };
+        let Some(record) = record else { return Ok(()) };
+        let (Some(created), Some(newest)) = (record.created(), newest) else { return Ok(()) };
+        // The number on the record counts, so it does not matter which rule sets were published since.
+        let windows = record.rule_set().and_then(|number| self.windows.get(&number)).copied().unwrap_or_default();
         for capability in kind.shape.capabilities(change) {
-            let allowed = role.check(capability, created.target_of(&newest));
+            let allowed = role.check_within(capability, created.target_of(&newest), windows);
             allowed.map_err(|denied| Hold::not_allowed(denied.to_string()))?;
         }
         Ok(())

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use farmtally_core::decisions::{Grant, Order};
+use farmtally_core::decisions::{Grant, Order, RuleSet};
+use farmtally_core::permission::ChangeWindows;
 use farmtally_core::protocol::bundle::{self, Bundle};
 use farmtally_core::records::{self, Change, Kind, Merged};
 use farmtally_core::scope::Scope;
@@ -135,6 +136,8 @@ pub(crate) struct State {
     pub(super) sources: BTreeMap<DeviceId, Source>,
     /// Grants that entries name, and the sequence number in the device's scope at which each ended; `None` while it is in force.
     pub(super) grants: BTreeMap<GrantId, (Grant, Option<u64>)>,
+    /// Times within which authors may change their records, by the number of the published rule set that is stamped on them.
+    pub(super) windows: BTreeMap<u32, ChangeWindows>,
     /// Sequence number of each log's newest entry, counting those that are still to be appended; 0 for none.
     heads: BTreeMap<Scope, u64>,
     /// Lowest commit id that no logged entry had when this was loaded.
@@ -173,6 +176,8 @@ impl State {
                 state.grants.insert(id, (grant, ended_at));
             }
         }
+        let rule_sets = decisions::all::<RuleSet>(db.reader())?.into_iter();
+        state.windows = rule_sets.map(|rules| (rules.number, rules.windows.of_changes())).collect();
         for head in db.heads_of(state.heads.keys())? {
             state.heads.insert(head.scope, head.sequence);
         }
@@ -246,9 +251,13 @@ impl State {
             db.append_all(logged.first().map_or(self.commit_id, |(commit_id, ..)| *commit_id), &entries)?;
         }
         let (mut held, mut deferred, mut rejected) = (Rows::default(), Rows::default(), Rows::default());
-        let mut merged = Vec::new();
+        let (mut merged, mut befores) = (Vec::new(), Vec::new());
         for (id, document) in self.documents {
-            merged.extend(document.merged.map(|(scope, kind, merged)| (scope, kind, id, merged)));
+            let before = document.stored.map(|stored| stored.saved);
+            if let Some((scope, kind, it)) = document.merged {
+                merged.push((scope, kind, id, it));
+                befores.push(before);
+            }
             held.join(document.held);
             deferred.join(document.deferred);
             rejected.join(document.rejected);
@@ -262,7 +271,8 @@ impl State {
         db.save_documents(&saved)?;
         let touched: Vec<Touched> = merged
             .into_iter()
-            .filter_map(|(scope, _, _, merged)| merged.record.map(|record| Touched { scope, record }))
+            .zip(befores)
+            .filter_map(|((scope, _, _, merged), before)| merged.record.map(|record| Touched { scope, record, before }))
             .collect();
         let mut findings = self.findings;
         findings.extend(reviews::find(db, &touched)?);

@@ -32,6 +32,16 @@ pub(super) fn rule_set(it: &mut Fields<'_>) -> Option<RuleSet> {
         it.set("field_manager_amend_minutes", &mut rules.windows.field_manager_amend_minutes);
         it.set("duplicate_minutes", &mut rules.windows.duplicate_minutes);
     });
+    it.object("weighing", |it| {
+        let weighing = &mut rules.weighing;
+        it.set("check_days", &mut weighing.check_days);
+        it.set("repeated_bags", &mut weighing.repeated_bags);
+        it.set("pattern_bags", &mut weighing.pattern_bags);
+        it.set("regular_hundredths", &mut weighing.regular_hundredths);
+        it.set("repeat_hundredths", &mut weighing.repeat_hundredths);
+        it.set("bag_seconds", &mut weighing.bag_seconds);
+        it.set("fast_bags", &mut weighing.fast_bags);
+    });
     it.object("capacity", |it| {
         it.set("warning_hundredths", &mut rules.capacity.warning_hundredths);
         it.set("stop_hundredths", &mut rules.capacity.stop_hundredths);

@@ -7,6 +7,7 @@ mod cash_difference;
 mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
+mod out_of_state;
 mod possible_duplicate;
 mod replaced_twice;
 mod weight;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use farmtally_core::decisions::{ReviewCode, RuleSet};
-use farmtally_core::records::{self, AnyRecord, Load, Record, RecordKind};
+use farmtally_core::records::{self, AnyRecord, Kind, Load, Record, RecordKind};
 use farmtally_core::scope::Scope;
 use farmtally_core::store;
 use farmtally_core::units::{DocumentId, LoadId, ToValue, Value};
@@ -27,6 +28,8 @@ use crate::storage::WriteTransaction;
 pub(crate) struct Touched {
     pub(crate) scope: Scope,
     pub(crate) record: Record,
+    /// Its document before that; `None` for a new one.
+    pub(crate) before: Option<Vec<u8>>,
 }
 
 /// A review to raise, in the scope of the records that it names; of a fork, of the device.
@@ -45,6 +48,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         farmer_look_alike::find,
         late_delivery::find,
         load_contention::find,
+        out_of_state::find,
         possible_duplicate::find,
         replaced_twice::find,
         weight::find,
@@ -70,13 +74,30 @@ impl RuleSets {
     }
 }
 
+impl Touched {
+    /// Returns the record as it was before, if it is a `K` and was stored.
+    fn before<K: RecordKind>(&self) -> Result<Option<K>, Error> {
+        let Some(saved) = self.before.as_ref().filter(|_| self.record.kind() == Kind::of::<K>()) else {
+            return Ok(None);
+        };
+        let read = records::read(Kind::of::<K>(), self.record.document(), saved);
+        Ok(read.map_err(|error| Error::Storage(error.into()))?.record.and_then(<dyn AnyRecord>::downcast::<K>))
+    }
+}
+
 /// Reads these loads, as far as they are stored.
 fn read_loads(db: &mut WriteTransaction<'_>, loads: &[LoadId]) -> Result<Vec<Load>, Error> {
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    Ok(read_all(db, &keys)?.into_iter().map(|(_, load)| load).collect())
+}
+
+/// Reads the records of a kind with these ids, as far as they are stored, each with its scope.
+fn read_all<K: RecordKind>(db: &mut WriteTransaction<'_>, keys: &[Value<'_>]) -> Result<Vec<(Scope, K)>, Error> {
     let mut read = Vec::new();
-    for (id, stored) in store::records::find_all(db.reader(), &keys)? {
+    for (id, stored) in store::records::find_all(db.reader(), keys)? {
         let merged = records::read(stored.kind, id, &stored.saved).map_err(|error| Error::Storage(error.into()))?;
-        read.extend(merged.record.and_then(<dyn AnyRecord>::downcast::<Load>));
+        let record = merged.record.and_then(<dyn AnyRecord>::downcast::<K>);
+        read.extend(record.map(|record| (stored.scope, record)));
     }
     Ok(read)
 }

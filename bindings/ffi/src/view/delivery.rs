@@ -4,7 +4,7 @@ use farmtally_core::client::{
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::delivery::{Print, PrintMedium, Reason};
 use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, Point, Stamp, Stroke};
-use farmtally_core::rules::{ActionCode, GradeWeight, Totals};
+use farmtally_core::rules::{ActionCode, Check, GradeWeight, Totals, Warning};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::DeliveryRow;
 use farmtally_core::units::{
@@ -15,6 +15,7 @@ use farmtally_core::units::{
 
 use super::simple::SignatureView;
 
+type CheckCode = Check;
 type Bag = BagView;
 type Lot = LotView;
 type Reading = ReadingView;
@@ -296,6 +297,25 @@ pub struct DeliveryView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
     pub reviews: Vec<ReviewCode>,
+    /// Warnings about the instruments and weights of a draft; recording it asks about them. None of a recorded delivery
+    pub warnings: Vec<Warning>,
+}
+
+/// A check that a draft needs, with its figures, shown while it is weighed.
+#[uniffi::remote(Record)]
+pub struct Warning {
+    /// The check; docs/records.md says what its figures are
+    pub check: CheckCode,
+    /// Instrument concerned, if any
+    pub instrument: Option<InstrumentCode>,
+    /// Number of the first bag or lot concerned, or place of the reading; none if all are
+    pub number: Option<u32>,
+    /// How many values are concerned
+    pub count: u32,
+    /// The figure that was found; none for an instrument without any check
+    pub value: Option<i64>,
+    /// The figure it is compared with
+    pub limit: Option<i64>,
 }
 
 /// A recorded delivery in a list.

@@ -226,7 +226,7 @@ impl FieldClient {
     }
 }
 
-/// Requires that the state of the delivery and the role permit an action. The server checks only the role.
+/// Requires that the state of the delivery and the role permit an action. The server holds by role, and reviews by state.
 pub(in crate::client) fn require_action(
     action: &Action<'_>,
     delivery: &Delivery,
@@ -239,6 +239,7 @@ pub(in crate::client) fn require_action(
         load: load_state(action.db, delivery)?,
         is_replaced: !replaced_by.is_empty(),
         target: delivery.recorded.target_of(&action.stamp),
+        windows: action.author.reference.windows_of(delivery.rule_set).of_changes(),
     };
     at_hand.check(code, grant.role).map_err(|refused| Error::not_allowed(refused.to_string()))
 }

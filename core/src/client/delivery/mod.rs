@@ -109,6 +109,8 @@ impl FieldClient {
 
     fn checks_of(&self, action: &Action<'_>, draft: &Draft, rules: &RuleSet) -> Result<Vec<Check>, Error> {
         let mut checks = check_delivery(draft, rules, self.date());
+        let warnings = self.warnings_of(action.db, action.author, draft, Some(rules))?;
+        checks.extend(warnings.iter().map(|it| it.check).collect::<std::collections::BTreeSet<_>>());
         if action.stamp.clock_suspect {
             checks.push(Check::ClockInDoubt);
         }
@@ -134,7 +136,7 @@ impl FieldClient {
         let author = self.author()?;
         self.store.read(|db| {
             if let Some((version, draft)) = find_draft(db, &author, id)? {
-                return self.draft_view(&author, id, version, &draft);
+                return self.draft_view(db, &author, id, version, &draft);
             }
             let found = require_visible::<Delivery>(db, &author, id, "delivery")?;
             let version = found.version();

@@ -10,7 +10,7 @@ use crate::records::simple::SimpleState;
 use crate::records::{
     Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Signature, Stamp,
 };
-use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, WeightInput, draft_actions, weigh};
+use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, Warning, WeightInput, draft_actions, weigh};
 use crate::store::outbox::{self, SyncState};
 use crate::store::{decisions, rows, seam};
 use crate::units::{
@@ -193,6 +193,8 @@ pub struct DeliveryView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
     pub reviews: Vec<ReviewCode>,
+    /// Warnings about the instruments and weights of a draft; recording it asks about them. None of a recorded delivery.
+    pub warnings: Vec<Warning>,
 }
 
 /// What a view shows of a recorded delivery besides its own document.
@@ -254,6 +256,7 @@ impl FieldClient {
             load,
             is_replaced: !replaced_by.is_empty(),
             target: self.target(author, &delivery.recorded),
+            windows: author.reference.windows_of(delivery.rule_set).of_changes(),
         };
         let actions = at_hand.actions(author.grant.role);
         let reference = self.reference();
@@ -297,12 +300,14 @@ impl FieldClient {
             amendments: delivery.amendments,
             voids: delivery.voids,
             conflicts: delivery.conflicts,
+            warnings: Vec::new(),
             reviews,
         })
     }
 
     pub(in crate::client) fn draft_view(
         &self,
+        db: &rusqlite::Connection,
         author: &Author,
         id: DeliveryId,
         version: u64,
@@ -348,6 +353,7 @@ impl FieldClient {
             voids: Vec::new(),
             conflicts: Vec::new(),
             reviews: Vec::new(),
+            warnings: self.warnings_of(db, author, draft, rules)?,
         })
     }
 }

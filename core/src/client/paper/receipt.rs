@@ -1,8 +1,11 @@
 //! What the receipt of a delivery says.
 
+use std::collections::BTreeSet;
+
 use super::{Desk, reason_text};
 use crate::Error;
-use crate::decisions::{FactorUnit, RuleSet};
+use crate::client::warnings::instruments_used;
+use crate::decisions::{FactorUnit, RuleSet, WeighingRules};
 use crate::paper::{
     Amendment, BagLine, Change, CopyNumber, DeductionLine, Figure, LotLine, MoistureLine, Price, Receipt, ReceiptGroup,
     Scale, Signature, Value, Word,
@@ -13,7 +16,7 @@ use crate::rules::{GradeWeight, LineKind, Totals, WeightInput, WeightLine, weigh
 use crate::store::records::get;
 use crate::store::rows;
 use crate::store::seam;
-use crate::units::{DeliveryId, InstrumentCode, LotWeight, Percent};
+use crate::units::{DeliveryId, InstrumentCode, LotWeight, Percent, Timestamp};
 
 impl Desk<'_> {
     pub(super) fn receipt(&self, delivery: &Delivery, version: [u8; 8]) -> Result<Receipt, Error> {
@@ -40,7 +43,7 @@ impl Desk<'_> {
             moisture: moisture.map(|rules| moisture_of(delivery, &weight.grades, rules)),
             quality: self.quality(delivery, rules),
             advances: None,
-            scale: scale_of(delivery),
+            scale: self.scale(delivery, rules)?,
             rule_set: delivery.rule_set,
             clerk: reference.user_name(delivery.recorded.user_id),
             load: self.load_of(delivery)?,
@@ -66,6 +69,17 @@ impl Desk<'_> {
             device_id: installation.device_id,
         };
         Signature { code: code.sign(&installation.key), digest: code.digest() }
+    }
+
+    /// Returns the scale if the whole delivery was weighed on one, as far as this phone knows it.
+    /// It is overdue if the certificate had expired, or its last check before the last weighing had failed or was too old.
+    fn scale(&self, delivery: &Delivery, rules: Option<&RuleSet>) -> Result<Option<Scale>, Error> {
+        let Some((code, at)) = scale_of(delivery) else { return Ok(None) };
+        let weighing = rules.map_or_else(WeighingRules::default, |rules| rules.weighing);
+        let named = BTreeSet::from([code]);
+        let used = instruments_used(self.db, self.author, &delivery.centre, &named, weighing, Some(at))?;
+        let is_overdue = !used.checks_on(code, at.date(used.zone_minutes)).is_empty();
+        Ok(Some(Scale { number: code.to_string(), calibrated_on: None, is_overdue }))
     }
 
     fn receipt_of(&self, delivery: Option<DeliveryId>) -> Result<Option<String>, Error> {
@@ -170,11 +184,16 @@ fn moisture_of(delivery: &Delivery, grades: &[GradeWeight], rules: &RuleSet) -> 
     }
 }
 
-/// Returns the scale if the whole delivery was weighed on one.
-fn scale_of(delivery: &Delivery) -> Option<Scale> {
-    let bags = delivery.counted_bags().map(|bag| bag.scale.as_ref());
-    let mut scales = bags.chain(delivery.counted_lots().map(|lot| lot.scale.as_ref()));
-    let first = scales.next()??;
-    let is_only = scales.all(|scale| scale == Some(first));
-    is_only.then(|| Scale { number: first.to_string(), calibrated_on: None, is_overdue: false })
+/// Returns the scale if the whole delivery was weighed on one, and when it was last used.
+fn scale_of(delivery: &Delivery) -> Option<(&InstrumentCode, Timestamp)> {
+    let bags = delivery.counted_bags().map(|bag| (bag.scale.as_ref(), bag.weighed_at));
+    let mut weighed = bags.chain(delivery.counted_lots().map(|lot| (lot.scale.as_ref(), lot.weighed_at)));
+    let (first, mut last) = weighed.next()?;
+    for (scale, at) in weighed {
+        if scale != first {
+            return None;
+        }
+        last = last.max(at);
+    }
+    Some((first?, last))
 }

@@ -17,6 +17,7 @@ pub use money::{
 use minicbor::{Decode, Encode};
 
 use super::{Audience, DecisionKind, StoredAs};
+use crate::permission::ChangeWindows;
 use crate::units::{BagType, BusinessDate, CommodityCode, GradeCode, Grams, Money};
 
 /// The numbered rules of one commodity. The number is stamped on each delivery; a published rule set is immutable.
@@ -80,6 +81,9 @@ pub struct RuleSet {
     /// Smallest amount that can be paid in cash, to which a cash payment is rounded; `None` pays minor units.
     #[n(18)]
     pub cash_unit: Option<Money>,
+    /// What is expected of instruments and weights.
+    #[n(19)]
+    pub weighing: WeighingRules,
 }
 
 impl RuleSet {
@@ -105,6 +109,7 @@ impl RuleSet {
             recovery: RecoveryPolicy::default(),
             loss: LossPolicy::default(),
             cash_unit: None,
+            weighing: WeighingRules::default(),
         }
     }
 
@@ -162,8 +167,7 @@ pub struct Grade {
     pub name: String,
 }
 
-/// Times, in minutes, within which something may be done or is looked for. Nothing reads them yet: [`Role::check`](crate::permission::Role::check)
-/// has the defaults as constants.
+/// Times, in minutes, within which something may be done or is looked for. Those of the rule set that is stamped on a delivery count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Windows {
@@ -180,7 +184,63 @@ pub struct Windows {
 
 impl Default for Windows {
     fn default() -> Self {
-        Self { clerk_amend_minutes: 60, field_manager_amend_minutes: 24 * 60, duplicate_minutes: 120 }
+        let ChangeWindows { clerk_minutes, field_manager_minutes } = ChangeWindows::default();
+        Self {
+            clerk_amend_minutes: clerk_minutes,
+            field_manager_amend_minutes: field_manager_minutes,
+            duplicate_minutes: 120,
+        }
+    }
+}
+
+impl Windows {
+    /// Returns how long the author of a delivery may amend or void it.
+    pub fn of_changes(&self) -> ChangeWindows {
+        ChangeWindows {
+            clerk_minutes: self.clerk_amend_minutes,
+            field_manager_minutes: self.field_manager_amend_minutes,
+        }
+    }
+}
+
+/// What is expected of instruments and weights. What is not as expected is a warning, never refused; a 0 expects nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct WeighingRules {
+    /// Days for which a check of an instrument is good: 1 if it is to be checked on each day of use.
+    #[n(0)]
+    pub check_days: u32,
+    /// Bags in a row of one weight from which a person is asked.
+    #[n(1)]
+    pub repeated_bags: u32,
+    /// Bags of a delivery from which shares of them are looked at.
+    #[n(2)]
+    pub pattern_bags: u32,
+    /// Share of weights that are multiples of half a kilogram, on scales with intervals of at most 100 g, in hundredths of a percent.
+    #[n(3)]
+    pub regular_hundredths: u32,
+    /// Share of bags whose weight was repeated from the one before, in hundredths of a percent.
+    #[n(4)]
+    pub repeat_hundredths: u32,
+    /// Seconds that a person needs at least for a bag.
+    #[n(5)]
+    pub bag_seconds: u32,
+    /// Bags in a row, each weighed in less time, from which a person is asked.
+    #[n(6)]
+    pub fast_bags: u32,
+}
+
+impl Default for WeighingRules {
+    fn default() -> Self {
+        Self {
+            check_days: 1,
+            repeated_bags: 6,
+            pattern_bags: 10,
+            regular_hundredths: 9_000,
+            repeat_hundredths: 3_000,
+            bag_seconds: 4,
+            fast_bags: 5,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{
     BusinessDate, CentreCode, Column, CommodityCode, DeliveryId, FarmerId, Grams, HybridTime, LoadId, Location,
-    ReceiptNumber, SeasonCode, ToValue, UserId, Value,
+    ReceiptNumber, SeasonCode, Timestamp, ToValue, UserId, Value,
 };
 
 /// Amendment or void of a recorded delivery, or void of one of its bags, lots or readings.
@@ -97,6 +97,8 @@ pub struct Delivery {
     pub business_date: BusinessDate,
     /// Load that the delivery is on; `None` for none.
     pub load_id: Option<LoadId>,
+    /// When it was last put on a load or taken off one after recording; `None` if never.
+    pub moved_at: Option<HybridTime>,
     /// Number of bags that the farmer declared; `None` if not asked.
     pub declared_bags: Option<u32>,
     /// Readings in their order, including voided ones; the rule set says which of several counts.
@@ -173,6 +175,21 @@ impl Delivery {
         first
     }
 
+    /// Returns when something of it was last weighed or read.
+    pub fn measured_at(&self) -> Timestamp {
+        let bags = self.bags.iter().map(|it| it.bag.weighed_at);
+        let lots = self.lots.iter().map(|it| it.lot.weighed_at);
+        let readings = self.readings.iter().map(|it| it.stamp.written_at());
+        bags.chain(lots).chain(readings).max().unwrap_or(self.recorded.written_at())
+    }
+
+    /// Returns author and time of each change after recording for which a state of the delivery or its load matters: amendments, voids, and
+    /// readings that were added; in no order.
+    pub fn changes(&self) -> impl Iterator<Item = Stamp> {
+        let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp);
+        acts.chain(self.readings.iter().map(|it| it.stamp).filter(|stamp| *stamp != self.recorded))
+    }
+
     /// Returns the number on the receipt.
     pub fn receipt_number(&self) -> ReceiptNumber {
         ReceiptNumber {
@@ -214,6 +231,7 @@ impl RecordKind for Delivery {
             (Column::blob("load_id"), |it| it.load_id.to_value()),
             (Column::int("business_day"), |it| it.business_date.to_value()),
             (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
+            (Column::int("measured_at_ms"), |it| Value::int(it.measured_at().0)),
             (Column::blob("user_id"), |it| it.recorded.user_id.to_value()),
             (Column::int("device_code"), |it| it.recorded.device_code.to_value()),
             (Column::int("receipt_seq"), |it| it.receipt_sequence.to_value()),
@@ -258,5 +276,9 @@ impl RecordKind for Delivery {
 
     fn own_scope(&self) -> Option<Scope> {
         Some(Scope::Season(self.centre.clone(), self.season.clone()))
+    }
+
+    fn rule_set(&self) -> Option<u32> {
+        Some(self.rule_set)
     }
 }

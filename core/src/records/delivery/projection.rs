@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::shape::SNAPSHOT;
+use super::super::stamp::Register;
 use super::super::weighing::check_bag_counts;
 use super::super::{BagCount, Conflict, ConflictValue, Error, Fields, Stamp};
 use super::snapshot::DeliverySnapshot;
@@ -38,7 +39,10 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
     let count = |count: &Option<u32>| count.map_or_else(|| "not declared".to_owned(), |count| count.to_string());
     let DeliverySnapshot { constants, .. } = snapshot;
     let business_date = fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(constants.date);
-    let load_id = fields.register("load", load, &mut conflicts)?.unwrap_or(constants.load_id);
+    let moved =
+        fields.effective("load", |it: &Register<Option<LoadId>>| it.stamp, |it| load(&it.value), &mut conflicts)?;
+    let moved_at = moved.as_ref().map(|it| it.stamp.at);
+    let load_id = moved.map_or(constants.load_id, |it| it.value);
     let declared_bags = fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags);
     let bag_counts = fields
         .register("bags", |it: &Vec<BagCount>| counted(it), &mut conflicts)?
@@ -56,6 +60,7 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         receipt_sequence: snapshot.receipt_sequence,
         business_date,
         load_id,
+        moved_at,
         declared_bags,
         readings,
         location: snapshot.location,

@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 
 pub use field::{Reference, RegisterField, TextField, WrongField};
 pub(crate) use field::{register, within};
-pub use step::{SimpleEvent, SimpleState, SimpleStep};
+pub use step::{SimpleAct, SimpleEvent, SimpleState, SimpleStep};
 
 use super::shape::{SNAPSHOT, leading_stamp};
 use super::{
@@ -151,6 +151,8 @@ pub struct Simple<C> {
     pub content: C,
     /// Steps, oldest first.
     pub steps: Vec<SimpleEvent>,
+    /// Authors and times of the values of its registers, in no order.
+    pub corrections: Vec<Stamp>,
     /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
@@ -243,7 +245,11 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
             return Err(Error::malformed(format!("a {} is not {}", C::NAME, event.step)));
         }
         steps.sort_by_key(|event| (event.stamp.at, event.stamp.user_id));
-        Ok(Some(Self { record_id, made: stamp, content, steps, conflicts }))
+        let mut corrections = Vec::new();
+        for rule in C::SHAPE.0.iter().filter(|rule| rule.class == Class::Register) {
+            corrections.extend(fields.stamps(rule.key)?);
+        }
+        Ok(Some(Self { record_id, made: stamp, content, steps, corrections, conflicts }))
     }
 
     fn conflicts(&self) -> &[Conflict] {
@@ -260,6 +266,14 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
 
     fn farmer_id(&self) -> Option<FarmerId> {
         self.content.farmer_id()
+    }
+
+    fn simple_acts(&self) -> Vec<SimpleAct> {
+        let corrections = self.corrections.iter().map(|stamp| SimpleAct { at: stamp.at, step: None });
+        let steps = self.steps.iter().map(|event| SimpleAct { at: event.stamp.at, step: Some(event.step) });
+        let mut acts: Vec<SimpleAct> = corrections.chain(steps).collect();
+        acts.sort_unstable();
+        acts
     }
 
     /// Returns the record itself if this version does not know the kind of the other one.

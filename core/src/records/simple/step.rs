@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::super::Stamp;
 use super::super::delivery::Reason;
-use crate::units::named;
+use crate::units::{HybridTime, named};
 
 named! {
     /// Something that happens to a simple record after it was made.
@@ -58,6 +58,25 @@ impl SimpleStep {
             Self::Confirmed => SimpleState::Confirmed,
         }
     }
+}
+
+impl SimpleStep {
+    /// Returns whether an app offers the step for a record in this state.
+    pub fn is_offered_in(self, state: SimpleState) -> bool {
+        match self {
+            Self::Called | Self::Confirmed => state == SimpleState::Open,
+            Self::Withdrawn | Self::Served | Self::Left => matches!(state, SimpleState::Open | SimpleState::Called),
+        }
+    }
+}
+
+/// Something that was done to a simple record after it was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SimpleAct {
+    /// When it was done.
+    pub at: HybridTime,
+    /// The step; `None` for a change of fields.
+    pub step: Option<SimpleStep>,
 }
 
 /// A step of a simple record, with author, device and time.

@@ -1,9 +1,10 @@
 //! Actions on a delivery, and on a draft.
 
 use super::{ActionCode, Refusal};
-use crate::permission::{Capability, Role, Target};
-use crate::records::Delivery;
+use crate::permission::{Capability, ChangeWindows, Denied, Role, Target};
 use crate::records::load::LoadState;
+use crate::records::{Delivery, Stamp};
+use crate::units::{HybridTime, LoadId};
 
 /// A recorded delivery with what decides about actions besides its own document.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,8 @@ pub struct DeliveryAtHand<'a> {
     pub is_replaced: bool,
     /// Authorship and age, relative to the person.
     pub target: Target,
+    /// How long its author may change it, by the rule set stamped on it.
+    pub windows: ChangeWindows,
 }
 
 impl DeliveryAtHand<'_> {
@@ -30,7 +33,7 @@ impl DeliveryAtHand<'_> {
     /// [`Refusal`] if the role or the delivery's state does not permit it.
     pub fn check(&self, action: ActionCode, role: Role) -> Result<(), Refusal> {
         match action {
-            ActionCode::Print => return Ok(role.check(Capability::PrintReceipt, self.target)?),
+            ActionCode::Print => return Ok(self.check_role(Capability::PrintReceipt, role)?),
             ActionCode::Replace => {
                 role.check(Capability::RecordDelivery, Target::New)?;
                 return match (self.delivery.is_voided(), self.is_replaced) {
@@ -39,13 +42,13 @@ impl DeliveryAtHand<'_> {
                     (true, false) => Ok(()),
                 };
             }
-            ActionCode::Amend | ActionCode::Void => role.check(Capability::AmendDelivery, self.target)?,
+            ActionCode::Amend | ActionCode::Void => self.check_role(Capability::AmendDelivery, role)?,
             ActionCode::CorrectFarmer => {
-                role.check(Capability::AmendDelivery, self.target)?;
+                self.check_role(Capability::AmendDelivery, role)?;
                 role.check(Capability::RecordDelivery, Target::New)?;
             }
-            ActionCode::AddReadings => role.check(Capability::ObserveQuality, self.target)?,
-            ActionCode::Sign => role.check(Capability::TakeSignature, self.target)?,
+            ActionCode::AddReadings => self.check_role(Capability::ObserveQuality, role)?,
+            ActionCode::Sign => self.check_role(Capability::TakeSignature, role)?,
             _ => return Err(Refusal::OtherKind),
         }
         if self.delivery.is_voided() {
@@ -60,10 +63,31 @@ impl DeliveryAtHand<'_> {
             _ => Ok(()),
         }
     }
+
+    fn check_role(&self, capability: Capability, role: Role) -> Result<(), Denied> {
+        role.check_within(capability, self.target, self.windows)
+    }
+}
+
+/// Returns whether a delivery was amended, voided or read after it had been voided, by the times.
+pub(super) fn is_out_of_state(delivery: &Delivery) -> bool {
+    let Some(voided_at) = delivery.voids.iter().map(|act| act.stamp.at).min() else { return false };
+    delivery.changes().any(|stamp| stamp.at > voided_at)
+}
+
+/// Returns author and time of each change of a delivery while it was on a load that had left at `left_at`, as far as its last move says.
+/// Only some roles may make such a change ([`may_after_departure`]).
+pub fn changes_after_departure(delivery: &Delivery, load: LoadId, left_at: HybridTime) -> impl Iterator<Item = Stamp> {
+    let is_on = delivery.load_id == Some(load);
+    let was_on = move |at: HybridTime| match delivery.moved_at {
+        Some(moved_at) => (moved_at < at) == is_on,
+        None => is_on,
+    };
+    delivery.changes().filter(move |stamp| stamp.at > left_at && was_on(stamp.at))
 }
 
 /// Returns whether the role may change deliveries whose load has left: the head of a centre, who answers for it, and the destination.
-fn may_after_departure(role: Role) -> bool {
+pub fn may_after_departure(role: Role) -> bool {
     role.check(Capability::AmendDelivery, Target::Others).is_ok() || role.may(Capability::ReceiveLoad)
 }
 

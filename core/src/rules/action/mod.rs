@@ -4,7 +4,7 @@ mod delivery;
 mod load;
 mod simple;
 
-pub use delivery::DeliveryAtHand;
+pub use delivery::{DeliveryAtHand, changes_after_departure, may_after_departure};
 pub(crate) use delivery::{check_draft, draft_actions};
 pub use load::LoadAtHand;
 pub use simple::{action_of, check_change, check_step, simple_actions};
@@ -12,6 +12,7 @@ pub use simple::{action_of, check_change, check_step, simple_actions};
 use crate::permission::Denied;
 use crate::records::load::LoadState;
 use crate::records::simple::SimpleState;
+use crate::records::{AnyRecord, Delivery, Load};
 use crate::units::named;
 
 named! {
@@ -113,4 +114,16 @@ pub enum Refusal {
     /// The load has no delivery.
     #[error("the load has no delivery")]
     NoDeliveries,
+}
+
+/// Returns whether something was done to a record in a state of it that did not permit it, by the order of the times. Looks at its own
+/// document only: not at the load of a delivery, or at what a delivery replaces.
+pub fn is_out_of_state(record: &dyn AnyRecord) -> bool {
+    if let Some(found) = record.downcast_ref::<Delivery>() {
+        delivery::is_out_of_state(found)
+    } else if let Some(found) = record.downcast_ref::<Load>() {
+        load::is_out_of_state(found)
+    } else {
+        simple::is_out_of_state(&record.simple_acts())
+    }
 }

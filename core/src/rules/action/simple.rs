@@ -2,7 +2,7 @@
 
 use super::{ActionCode, Refusal};
 use crate::permission::{Role, Target};
-use crate::records::simple::{SimpleState, SimpleStep};
+use crate::records::simple::{SimpleAct, SimpleState, SimpleStep};
 use crate::records::{Simple, SimpleKind};
 use crate::units::UserId;
 
@@ -31,12 +31,8 @@ pub fn check_step<C: SimpleKind>(
         return Err(Refusal::OtherKind);
     }
     role.check(C::CAPABILITY, Target::Others)?;
-    let states: &[SimpleState] = match step {
-        SimpleStep::Called | SimpleStep::Confirmed => &[SimpleState::Open],
-        SimpleStep::Withdrawn | SimpleStep::Served | SimpleStep::Left => &[SimpleState::Open, SimpleState::Called],
-    };
     let state = record.state();
-    if !states.contains(&state) {
+    if !step.is_offered_in(state) {
         return Err(Refusal::State(state));
     }
     if record.content.permits(step, &record.made, user, role) { Ok(()) } else { Err(Refusal::OtherPerson) }
@@ -60,4 +56,17 @@ pub fn simple_actions<C: SimpleKind>(record: &Simple<C>, user: UserId, role: Rol
     let change = check_change(record, role).ok().map(|()| ActionCode::Correct);
     let is_permitted = |step: &SimpleStep| check_step(record, *step, user, role).is_ok();
     change.into_iter().chain(SimpleStep::ALL.into_iter().filter(is_permitted).map(action_of)).collect()
+}
+
+/// Returns whether something was done to a simple record in a state that did not permit it; `acts` are in the order of their times.
+pub(super) fn is_out_of_state(acts: &[SimpleAct]) -> bool {
+    let mut state = SimpleState::Open;
+    for act in acts {
+        let is_offered = act.step.map_or(state == SimpleState::Open, |step| step.is_offered_in(state));
+        if !is_offered {
+            return true;
+        }
+        state = act.step.map_or(state, SimpleStep::state);
+    }
+    false
 }

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use crate::decisions::{Deduction, MoistureMethod, RuleSet};
 use crate::limits::{
-    MAX_BRACKETS, MAX_CAPACITY_HUNDREDTHS, MAX_CASH_UNIT, MAX_FACTORS, MAX_GRACE_DAYS, MAX_GRADES, MAX_RULE_SET,
-    MAX_WINDOW_MINUTES,
+    MAX_BAG_SECONDS, MAX_BRACKETS, MAX_CAPACITY_HUNDREDTHS, MAX_CASH_UNIT, MAX_CHECK_DAYS, MAX_FACTORS, MAX_GRACE_DAYS,
+    MAX_GRADES, MAX_PATTERN_BAGS, MAX_RULE_SET, MAX_WINDOW_MINUTES,
 };
 use crate::units::{BagWeight, Money, Percent, named};
 
@@ -227,6 +227,18 @@ fn limits(findings: &mut Findings, rules: &RuleSet) {
         ("duplicate_minutes", windows.duplicate_minutes),
     ] {
         findings.range(&format!("/windows/{field}"), minutes, 0..=MAX_WINDOW_MINUTES);
+    }
+    let weighing = &rules.weighing;
+    for (field, value, most) in [
+        ("check_days", weighing.check_days, MAX_CHECK_DAYS),
+        ("repeated_bags", weighing.repeated_bags, MAX_PATTERN_BAGS),
+        ("pattern_bags", weighing.pattern_bags, MAX_PATTERN_BAGS),
+        ("regular_hundredths", weighing.regular_hundredths, 10_000),
+        ("repeat_hundredths", weighing.repeat_hundredths, 10_000),
+        ("bag_seconds", weighing.bag_seconds, MAX_BAG_SECONDS),
+        ("fast_bags", weighing.fast_bags, MAX_PATTERN_BAGS),
+    ] {
+        findings.range(&format!("/weighing/{field}"), value, 0..=most);
     }
     let capacity = &rules.capacity;
     findings.range("/capacity/warning_hundredths", capacity.warning_hundredths, 1..=MAX_CAPACITY_HUNDREDTHS);

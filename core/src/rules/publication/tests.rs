@@ -2,6 +2,7 @@ use PublicationCode as Code;
 
 use super::super::fixtures::{moist_rules, money, percent, rules};
 use super::*;
+use crate::decisions::WeighingRules;
 use crate::decisions::{BagTypeRule, DeductionBase, FactorUnit, Grade, MoistureStep, PriceBracket, QualityFactor};
 use crate::units::Grams;
 
@@ -184,6 +185,26 @@ fn windows_capacity_and_grace_are_bounded() {
     let names = ["clerk_amend_minutes", "field_manager_amend_minutes", "duplicate_minutes"];
     let paths = names.map(|name| format!("/windows/{name}"));
     finds(late, &paths.each_ref().map(|path| (path.as_str(), Code::OutOfRange)));
+
+    let (days, bags, seconds) = (MAX_CHECK_DAYS, MAX_PATTERN_BAGS, MAX_BAG_SECONDS);
+    let weighing = |more: u32| {
+        move |rules: &mut RuleSet| {
+            rules.weighing = WeighingRules {
+                check_days: days + more,
+                repeated_bags: bags + more,
+                pattern_bags: bags + more,
+                regular_hundredths: 10_000 + more,
+                repeat_hundredths: 10_000 + more,
+                bag_seconds: seconds + more,
+                fast_bags: bags + more,
+            };
+        }
+    };
+    finds(weighing(0), &[]);
+    let names = ["check_days", "repeated_bags", "pattern_bags", "regular_hundredths", "repeat_hundredths"];
+    let paths: Vec<String> =
+        names.into_iter().chain(["bag_seconds", "fast_bags"]).map(|name| format!("/weighing/{name}")).collect();
+    finds(weighing(1), &paths.iter().map(|path| (path.as_str(), Code::OutOfRange)).collect::<Vec<_>>());
 
     let (warning, stop) = ("/capacity/warning_hundredths", "/capacity/stop_hundredths");
     let most = MAX_CAPACITY_HUNDREDTHS;

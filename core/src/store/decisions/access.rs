@@ -2,6 +2,7 @@
 
 use super::{latest, read, require};
 use crate::decisions::{DecisionKind, DeviceOrder, Grant, Order, Revocation, Suspension};
+use crate::permission::Role;
 use crate::store::Error;
 use crate::store::sql::{self, Reader, Row, values};
 use crate::units::{DeviceId, GrantId, UserId};
@@ -105,6 +106,15 @@ pub fn granted(db: &mut dyn Reader) -> Result<Vec<(UserId, DeviceId)>, Error> {
     Ok(db.query_all(statement, &[], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
+/// Returns the roles that a user ever had, each once.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn roles_of(db: &mut dyn Reader, user: UserId) -> Result<Vec<Role>, Error> {
+    let statement = "SELECT DISTINCT role FROM grants WHERE user_id = ?1 ORDER BY role";
+    Ok(db.query_all(statement, &values![user], |row| row.get(0))?)
+}
+
 /// Returns the last order to a device, carried out or not; `None` if there was none or the last one is `resume`.
 ///
 /// # Errors
@@ -160,7 +170,6 @@ impl DeviceAccess {
 mod tests {
     use super::*;
     use crate::decisions::{AppliedAt, DecidedBy, Decision};
-    use crate::permission::Role;
     use crate::scope::Scope;
     use crate::store::decisions::project;
     use crate::store::sql::{Column, Dialect, RowVisitor};

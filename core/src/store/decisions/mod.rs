@@ -8,7 +8,9 @@ mod access;
 mod reference;
 mod reviews;
 
-pub use access::{DeviceAccess, ended_at, grant, granted, grants_of, order, suspended_on, unrevoked_grants_of};
+pub use access::{
+    DeviceAccess, ended_at, grant, granted, grants_of, order, roles_of, suspended_on, unrevoked_grants_of,
+};
 pub use reference::Reference;
 pub use reviews::{Raised, review_codes, reviews, reviews_of};
 
@@ -113,6 +115,16 @@ pub fn current(db: &mut dyn Reader, decision: &Decision) -> Result<Option<(Decis
 /// Errors of the database; [`Error::Corrupt`] for an unreadable row.
 pub fn latest<D: DecisionKind>(db: &mut dyn Reader, subject: &str) -> Result<Option<D>, Error> {
     row(db, D::NUMBER, subject)?.map(|(decision, _)| require(&decision)).transpose()
+}
+
+/// Returns the latest decisions of a kind, about all subjects.
+///
+/// # Errors
+/// Errors of the database; [`Error::Corrupt`] for an unreadable row.
+pub fn all<D: DecisionKind>(db: &mut dyn Reader) -> Result<Vec<D>, Error> {
+    let statement = "SELECT body FROM reference WHERE kind = ?1 ORDER BY subject";
+    let rows: Vec<Vec<u8>> = db.query_all(statement, &values![D::NUMBER], |row| row.get(0))?;
+    rows.iter().map(|body| require(&read(body)?)).collect()
 }
 
 /// Returns whether the latest decision about a subject is equal to this one; `false` for a kind that is not [`StoredAsInfo::Latest`].

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{corrupt, read};
-use crate::decisions::{Audience, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, User};
+use crate::decisions::{Audience, Content, DECISIONS, DecisionKind, Organisation, RuleSet, Season, User, Windows};
 use crate::store::Error;
 use crate::store::sql::Reader;
 use crate::units::{BusinessDate, CommodityCode, SeasonCode, UserId};
@@ -63,6 +63,11 @@ impl Reference {
     /// Returns the rule set with this number.
     pub fn rule_set(&self, number: u32) -> Option<&RuleSet> {
         self.latest(&number.to_string())
+    }
+
+    /// Returns the windows of the rule set with this number; the defaults if it is not here.
+    pub fn windows_of(&self, number: u32) -> Windows {
+        self.rule_set(number).map_or_else(Windows::default, |rules| rules.windows)
     }
 
     /// Returns the rule set of a commodity with the highest number among those valid from this day or earlier.

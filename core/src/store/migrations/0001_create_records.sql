@@ -18,6 +18,7 @@ CREATE TABLE deliveries (
     load_id        BLOB,
     business_day   INTEGER NOT NULL,           -- days since 1970-01-01
     recorded_at_ms INTEGER NOT NULL,
+    measured_at_ms INTEGER NOT NULL,           -- when something of it was last weighed or read
     user_id        BLOB NOT NULL,
     device_code    INTEGER NOT NULL,
     receipt_seq    INTEGER NOT NULL,
@@ -29,6 +30,7 @@ CREATE TABLE deliveries (
     replaces       BLOB                        -- delivery that this one replaces
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
+CREATE INDEX deliveries_by_measuring ON deliveries (scope, measured_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
 CREATE INDEX deliveries_by_receipt ON deliveries (device_code, receipt_seq);
 CREATE INDEX voided_deliveries ON deliveries (scope, business_day, recorded_at_ms) WHERE is_voided = 1;

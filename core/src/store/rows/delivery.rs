@@ -216,20 +216,30 @@ pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<V
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Returns the deliveries of some scopes that were recorded in a range of times, both ends included, ordered by time and id, also voided ones.
+/// Returns the deliveries on these loads, also voided ones.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
-pub fn deliveries_between(
+pub fn delivery_ids_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<DeliveryId>, Error> {
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let statement = "SELECT delivery_id FROM keys JOIN deliveries ON deliveries.load_id = keys.on_load";
+    Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| row.get(0))?)
+}
+
+/// Returns the deliveries of some scopes of which something was weighed or read after a time, ordered by time of recording and id, also voided
+/// ones.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn deliveries_measured_after(
     db: &mut dyn Reader,
     scopes: &[Scope],
-    (from, to): (Timestamp, Timestamp),
+    after: Timestamp,
 ) -> Result<Vec<DeliveryId>, Error> {
     let mut found = Vec::new();
     for scope in scopes {
-        let statement = "SELECT recorded_at_ms, delivery_id FROM deliveries
-             WHERE scope = ?1 AND recorded_at_ms >= ?2 AND recorded_at_ms <= ?3";
-        let rows = db.query_all(statement, &values![scope, from, to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let statement = "SELECT recorded_at_ms, delivery_id FROM deliveries WHERE scope = ?1 AND measured_at_ms > ?2";
+        let rows = db.query_all(statement, &values![scope, after], |row| Ok((row.get(0)?, row.get(1)?)))?;
         found.extend::<Vec<(Timestamp, DeliveryId)>>(rows);
     }
     found.sort_unstable();

@@ -8,8 +8,8 @@ mod find;
 mod load;
 
 pub use delivery::{
-    DeliveryFilter, DeliveryKey, DeliveryRow, Sum, day_sum, deliveries, deliveries_between, deliveries_on, latest_day,
-    load_sum, replacements_of, unvoided_deliveries_on,
+    DeliveryFilter, DeliveryKey, DeliveryRow, Sum, day_sum, deliveries, deliveries_measured_after, deliveries_on,
+    delivery_ids_on, latest_day, load_sum, replacements_of, unvoided_deliveries_on,
 };
 pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers, has_contact};
 pub use find::{FoundRecord, find};

@@ -27,6 +27,7 @@ CREATE TABLE deliveries (
     load_id        BYTEA,
     business_day   BIGINT NOT NULL,           -- days since 1970-01-01
     recorded_at_ms BIGINT NOT NULL,
+    measured_at_ms BIGINT NOT NULL,           -- when something of it was last weighed or read
     user_id        BYTEA NOT NULL,
     device_code    BIGINT NOT NULL,
     receipt_seq    BIGINT NOT NULL,
@@ -42,6 +43,7 @@ ALTER TABLE deliveries FORCE ROW LEVEL SECURITY;
 CREATE POLICY deliveries_of_organisation ON deliveries
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
 CREATE INDEX deliveries_by_day ON deliveries (organisation, scope, business_day, recorded_at_ms);
+CREATE INDEX deliveries_by_measuring ON deliveries (organisation, scope, measured_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (organisation, farmer_id, business_day);
 CREATE INDEX deliveries_by_receipt ON deliveries (organisation, device_code, receipt_seq);
 CREATE INDEX voided_deliveries ON deliveries (organisation, scope, business_day, recorded_at_ms) WHERE is_voided = 1;
