@@ -58,7 +58,7 @@ pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 pub const MAX_BAGS: usize = 2_000;
 /// Lots of one delivery, counting voided ones (hard).
 pub const MAX_LOTS: usize = 200;
-/// Bags of one type and grade that are counted in lots and vehicles (hard).
+/// Bags that a farmer declares, and those of one type and grade that are counted in lots and vehicles (hard).
 pub const MAX_BAG_COUNT: u32 = 100_000;
 /// Readings of one delivery, counting voided ones, to which a phone adds more (hard).
 pub const MAX_READINGS: usize = 200;

@@ -156,3 +156,127 @@ uniffi::custom_type!(
     try_lift: |wall_ms| Ok(HybridTime { wall_ms, counter: 0 }),
     lower: |at| at.wall_ms,
 });
+
+#[cfg(test)]
+mod tests {
+    use farmtally_core::ErrorCode;
+    use uniffi::{FfiConverter, Lift, RustBuffer};
+
+    use super::*;
+    use crate::UniFfiTag;
+
+    /// Texts that are no value of any type here: empty, not finite, in the forms of programs or of other scripts and countries, with
+    /// characters that control or show nothing, and endless.
+    const BAD: [&str; 22] = [
+        "",
+        " ",
+        "-",
+        ".",
+        "NaN",
+        "inf",
+        "-inf",
+        "1e309",
+        "0x10",
+        "12,5",
+        "1 250.5",
+        "1_000",
+        "+1",
+        "٣٫٥",
+        "６２.４",
+        "६२",
+        "½",
+        "1\0",
+        "\u{202e}1",
+        "1\u{200b}",
+        "1\n2",
+        "null",
+    ];
+
+    /// Reads a text as the other languages send it. Returns the field of the error.
+    fn refused<T: Lift<UniFfiTag, FfiType = RustBuffer>>(text: &str) -> Option<String> {
+        let sent = <String as FfiConverter<UniFfiTag>>::lower(text.to_owned());
+        let error = T::try_lift(sent).err()?;
+        assert!(error.to_string().len() < 1_000, "an error does not repeat its input");
+        match error.downcast::<FieldError>().expect("an error of this interface") {
+            FieldError::Invalid { field, code, .. } => {
+                assert_eq!(code, ErrorCode::InvalidInput.as_str());
+                Some(field)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Requires that bad texts, and those in `more`, are refused with this field.
+    fn refuses<T: Lift<UniFfiTag, FfiType = RustBuffer>>(field: &str, more: &[&str]) {
+        let huge = ["1".repeat(10_000_000), "x".repeat(10_000_000)];
+        for text in BAD.iter().chain(more).copied().chain(huge.iter().map(String::as_str)) {
+            let what: String = text.chars().take(40).collect();
+            assert_eq!(refused::<T>(text).as_deref(), Some(field), "{what:?}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_weight_or_share_is_refused_with_its_field() {
+        refuses::<BagWeight>(
+            "weight",
+            &["0", "-1", "0.0001", "1000.001", "1000001 g", "62.4 kg", "62.4 lb", "62400 mg", "62.4 g", "62.4kg", "g"],
+        );
+        refuses::<LotWeight>(
+            "weight",
+            &["0", "-0.5", "100000.001", "100000001 g", "12.5 t", "1 q", "9223372036854775808"],
+        );
+        refuses::<Percent>("moisture", &["-0.01", "100.01", "14.501", "14.5 ‰", "0.145e2", "14.5 % %x"]);
+    }
+
+    #[test]
+    fn text_that_is_no_date_id_or_hash_is_refused_with_its_field() {
+        let dates =
+            ["2026-02-30", "2026-13-01", "21-11-2026", "2026/11/21", "20261121", "2026-11-21T00:00:00Z", "0", "1.5"];
+        refuses::<BusinessDate>("date", &dates);
+        let ids = ["0123", "KOLAR", "g0000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-00000000000"];
+        refuses::<DeliveryId>("delivery_id", &ids);
+        refuses::<FarmerId>("farmer_id", &ids);
+        refuses::<LoadId>("load_id", &ids);
+        refuses::<DocumentId>("record_id", &ids);
+        refuses::<UserId>("user_id", &ids);
+        refuses::<PhotoHash>("photo", &["00", "zz", &"0".repeat(63), &"0".repeat(65)]);
+        refuses::<ChangeHash>("change", &["00", &"g".repeat(64)]);
+        refuses::<Basis>("basis", &ids);
+    }
+
+    #[test]
+    fn a_name_in_the_wrong_case_is_refused_with_its_field() {
+        refuses::<ActionCode>("action", &["AMEND", "Amend", "amend ", "nothing"]);
+        refuses::<ReportCode>("report", &["DAY_BOOK", "day book", "day-book"]);
+        refuses::<ExportFormat>("format", &["CSV", "Csv", "xlsx"]);
+        refuses::<RecordKind>("kind", &["DELIVERY", "Delivery", "deliveries"]);
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        for text in ["62.4", "62400 g", " 62.400 "] {
+            assert_eq!(refused::<BagWeight>(text), None, "{text}");
+        }
+        assert_eq!(refused::<BusinessDate>("2026-11-21"), None);
+        // Codes are read as people type them.
+        assert_eq!(refused::<CentreCode>("kolar"), None);
+        assert_eq!(refused::<CentreCode>("KO\0LAR").as_deref(), Some("centre"));
+        assert_eq!(refused::<LorryPlate>(&"K".repeat(10_000_000)).as_deref(), Some("lorry"));
+    }
+
+    #[test]
+    fn numbers_out_of_bounds_are_refused_with_their_field() {
+        let field = |error: uniffi::deps::anyhow::Error| match error.downcast::<FieldError>() {
+            Ok(FieldError::Invalid { field, .. }) => field,
+            other => panic!("{other:?}"),
+        };
+        for number in [16, u8::MAX] {
+            let lifted = <BagType as Lift<UniFfiTag>>::try_lift(number);
+            assert_eq!(field(lifted.expect_err("no bag type")), "bag_type", "{number}");
+        }
+        for minor in [i64::MIN, i64::MAX, 1_000_000_000_000_001, -1_000_000_000_000_001] {
+            let lifted = <Money as Lift<UniFfiTag>>::try_lift(minor);
+            assert_eq!(field(lifted.expect_err("no amount")), "amount_minor", "{minor}");
+        }
+    }
+}

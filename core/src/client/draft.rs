@@ -1,6 +1,6 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
-use super::delivery::{checked, require_few_readings, require_grade, require_readable, too_many};
+use super::delivery::{checked, checked_declared, require_few_readings, require_grade, require_readable, too_many};
 use super::{
     Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_farmer, require_record,
     require_visible,
@@ -267,7 +267,7 @@ impl Draft {
         match edit {
             DraftEdit::SetFarmer(farmer) => self.farmer_id = Some(*farmer),
             DraftEdit::SetLoad(load) => self.load_id = *load,
-            DraftEdit::SetDeclaredBags(count) => self.declared_bags = *count,
+            DraftEdit::SetDeclaredBags(count) => self.declared_bags = checked_declared(*count)?,
             DraftEdit::SetBusinessDate(date) => {
                 self.season = FieldClient::season_of(author, &self.commodity, *date)?;
                 self.business_date = *date;

@@ -31,8 +31,8 @@ impl FieldClient {
     /// # Errors
     /// Those of [`Self::export_parcel`]; [`Error::Invalid`] of `path` if the file cannot be written, [`Error::Store`] if the disk is full.
     pub fn export_to(&self, path: &Path) -> Result<(), Error> {
-        let parcels = self.pack()?;
-        self.write_file(path, |out| out.write_all(&parcels).map_err(|error| unwritten(&error)))?;
+        // Sealed only once there is a file, so that a wrong path leaves no trace.
+        self.write_file(path, |out| out.write_all(&self.pack()?).map_err(|error| unwritten(&error)))?;
         self.save_export_time()
     }
 

@@ -156,6 +156,10 @@ pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
 /// # Errors
 /// [`TextError::NoPhoneNumber`] for other characters, or not as many digits as [`PHONE_DIGITS`] allows.
 pub(crate) fn check_phone(text: &str, country: &str) -> Result<String, TextError> {
+    // Reading megabytes of digits takes seconds.
+    if text.len() > MAX_TYPED_BYTES {
+        return Err(TextError::NoPhoneNumber);
+    }
     let digits = phone_digits(text).ok_or(TextError::NoPhoneNumber)?;
     let number = e164(&digits, country).unwrap_or(digits);
     let is_number = PHONE_DIGITS.contains(&number.trim_start_matches('+').len());

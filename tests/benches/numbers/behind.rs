@@ -18,7 +18,7 @@ use crate::table::{Samples, Table, micros, none, ratio};
 use crate::world::{Exchanged, Loads, Phone, Place, World, season_scope};
 
 /// Entries that are written in one transaction.
-const AT_ONCE: usize = 10_000;
+pub(crate) const AT_ONCE: usize = 10_000;
 /// Time of the first id of a copied document: 1 January 2030, in milliseconds.
 const COPIES_FROM_MS: u64 = 1_893_456_000_000;
 
@@ -83,7 +83,7 @@ fn copy(db: &mut WriteTransaction<'_>, scope: &Scope, copies: &[(DocumentId, &Or
 }
 
 /// A version 7 UUID whose time is `number` seconds after the first.
-fn id(number: u64, rng: &mut StdRng) -> DocumentId {
+pub(crate) fn id(number: u64, rng: &mut StdRng) -> DocumentId {
     let mut bytes: [u8; 16] = rng.random();
     bytes[..6].copy_from_slice(&(COPIES_FROM_MS + number * 1_000).to_be_bytes()[2..]);
     bytes[6] = 0x70 | bytes[6] & 0x0f;

@@ -12,6 +12,7 @@ mod behind;
 mod bytes;
 mod first;
 mod floor;
+mod large;
 mod process;
 mod record;
 mod server;
@@ -46,6 +47,16 @@ struct Sizes {
     crowd: usize,
     /// Log entries that the phone with empty syncs has.
     behind: u64,
+    /// Deliveries, and farmers, of the phone with very many records.
+    many: usize,
+    /// Deliveries of the farmer whose statement is written.
+    statement_rows: usize,
+    /// Times that this phone is opened.
+    openings: usize,
+    /// Names that are typed letter by letter.
+    searches: usize,
+    /// Times that the statement is written.
+    statements: usize,
 }
 
 impl Sizes {
@@ -61,6 +72,11 @@ impl Sizes {
         season: 25_000,
         crowd: 100,
         behind: 1_000_000,
+        many: 100_000,
+        statement_rows: 500,
+        openings: 20,
+        searches: 100,
+        statements: 100,
     };
     const SMALL: Self = Self {
         rounds: 1,
@@ -74,6 +90,11 @@ impl Sizes {
         season: 50,
         crowd: 3,
         behind: 500,
+        many: 300,
+        statement_rows: 50,
+        openings: 2,
+        searches: 3,
+        statements: 2,
     };
 
     /// Replaces `crowd` and `behind` by what environment variables say.
@@ -90,7 +111,7 @@ impl Sizes {
 /// Name of a part of the measurements, and its function.
 type Part = (&'static str, fn(&Sizes, &mut Table));
 
-const PARTS: [Part; 3] = [("phone", phone), ("server", server::ingest), ("season", season)];
+const PARTS: [Part; 4] = [("phone", phone), ("server", server::ingest), ("season", season), ("large", large::large)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

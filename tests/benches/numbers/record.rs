@@ -162,7 +162,7 @@ fn written(peek: &Connection, id: DeliveryId, draft: Vec<Values>) -> Written {
 
 /// Runs and times both, `measured` first in even turns, and returns both times in the arguments' order. Without a floor, only runs
 /// `measured`, and returns `None`.
-fn in_turn(turn: usize, measured: impl FnOnce(), floor: Option<impl FnOnce()>) -> Option<[Duration; 2]> {
+pub(crate) fn in_turn(turn: usize, measured: impl FnOnce(), floor: Option<impl FnOnce()>) -> Option<[Duration; 2]> {
     settle();
     let Some(floor) = floor else {
         measured();
@@ -185,7 +185,7 @@ fn time(f: impl FnOnce()) -> Duration {
     begun.elapsed()
 }
 
-fn add(samples: &mut [Samples; 2], took: Option<[Duration; 2]>) {
+pub(crate) fn add(samples: &mut [Samples; 2], took: Option<[Duration; 2]>) {
     for (samples, took) in samples.iter_mut().zip(took.into_iter().flatten()) {
         samples.push(took);
     }

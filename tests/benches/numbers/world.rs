@@ -294,6 +294,15 @@ impl Phone {
         self.folder.join("field.db")
     }
 
+    /// Ends the app; [`Phone::opens`] starts it again.
+    pub(crate) fn closes(&mut self) {
+        self.client = None;
+    }
+
+    pub(crate) fn opens(&mut self) {
+        self.client = Some(FieldClient::open(&self.folder, self.environment.clone()).expect("a phone"));
+    }
+
     /// Copies the phone's database to another folder, and opens it there.
     pub(crate) fn moves_to(self, folder: PathBuf) -> Self {
         let Self {

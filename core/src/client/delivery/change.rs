@@ -6,7 +6,7 @@ use crate::Error;
 use crate::client::action::Action;
 use crate::client::{Author, Basis, DeliveryView, FieldClient, require_current, require_farmer, require_record};
 use crate::decisions::RuleSet;
-use crate::limits::{MAX_BAGS, MAX_LOTS, MAX_READINGS};
+use crate::limits::{MAX_BAG_COUNT, MAX_BAGS, MAX_LOTS, MAX_READINGS};
 use crate::records::delivery::{self, Amendment, DeliveryLot, Reason};
 use crate::records::draft::Draft;
 use crate::records::{
@@ -310,7 +310,9 @@ impl Amending<'_> {
                 }
                 self.amendments.push(Amendment::SetDate(*date));
             }
-            DeliveryEdit::SetDeclaredBags(count) => self.amendments.push(Amendment::SetDeclaredBags(*count)),
+            DeliveryEdit::SetDeclaredBags(count) => {
+                self.amendments.push(Amendment::SetDeclaredBags(checked_declared(*count)?));
+            }
         }
         Ok(())
     }
@@ -365,6 +367,16 @@ impl Amending<'_> {
             self.amendments.push(Amendment::AddWeighed { bags: self.bags, lots: self.lots });
         }
         Ok(self.amendments)
+    }
+}
+
+/// Returns a declared number of bags, of at most [`MAX_BAG_COUNT`].
+pub(in crate::client) fn checked_declared(count: Option<u32>) -> Result<Option<u32>, Error> {
+    match count {
+        Some(count) if count > MAX_BAG_COUNT => {
+            Err(Error::invalid("declared_bags", format!("{count} bags: a delivery has at most {MAX_BAG_COUNT}")))
+        }
+        count => Ok(count),
     }
 }
 

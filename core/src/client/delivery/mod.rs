@@ -8,7 +8,9 @@ use std::sync::PoisonError;
 
 use change::require_lots_of_counts;
 pub use change::{DeliveryEdit, ReadingInput};
-pub(super) use change::{checked, require_action, require_few_readings, require_grade, require_readable, too_many};
+pub(super) use change::{
+    checked, checked_declared, require_action, require_few_readings, require_grade, require_readable, too_many,
+};
 pub use view::{BagView, DeliveryView, Lifecycle, LotView, ReadingView};
 use view::{Surroundings, load_state};
 
