@@ -100,7 +100,8 @@ impl Server {
     ) -> Result<usize, Error> {
         let by = self.decided_by_operator();
         // Destructured by name, so that the compiler warns of a list that is not published.
-        let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices, instruments } = file;
+        let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices, instruments, paper_books } =
+            file;
         self.write(organisation, |db| {
             let known = Reference::load(db.reader())?;
             let changed = changed_rule_sets(&known, rule_sets);
@@ -115,6 +116,7 @@ impl Server {
             logged += decide_each(db, &known, notices, &by)?;
             logged += decide_each(db, &known, instruments, &by)?;
             logged += decide_each(db, &known, rule_sets, &by)?;
+            logged += decide_each(db, &known, paper_books, &by)?;
             Ok(logged)
         })
     }

@@ -8,6 +8,7 @@ mod erasure;
 mod grant;
 mod kind;
 mod order;
+mod paper_book;
 mod reference;
 mod review;
 mod revocation;
@@ -23,6 +24,7 @@ pub use kind::{
     kind_of,
 };
 pub use order::{DeviceOrder, Order};
+pub use paper_book::{PaperBook, PaperPurpose};
 pub use reference::{
     Centre, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry, Notice, Organisation, Season, User,
 };
@@ -54,6 +56,7 @@ pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Ruling>(),
     DecisionKindInfo::of::<Notice>(),
     DecisionKindInfo::of::<Instrument>(),
+    DecisionKindInfo::of::<PaperBook>(),
 ];
 
 /// Error for a decision that this version cannot read. The decision is kept for a version that can.

@@ -48,6 +48,10 @@ named! {
         /// With this delivery, the load exceeds the rule set's highest limit, as far as this phone knows: 105 % of the lorry's payload by
         /// default. It is recorded on the load only with a reason.
         OverCapacity = "over_capacity",
+        /// No paper book of the centre for such records has a form with this number, as far as this phone knows.
+        PaperSerialUnknown = "paper_serial_unknown",
+        /// A record that is not voided was entered from this form already, as far as this phone knows.
+        PaperSerialRepeated = "paper_serial_repeated",
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod installation;
 mod key;
 pub mod look_alikes;
 pub(crate) mod outbox;
+pub mod paper_books;
 pub mod records;
 pub mod rows;
 mod search;

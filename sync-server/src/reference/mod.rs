@@ -9,9 +9,10 @@ mod values;
 use std::collections::BTreeMap;
 
 use farmtally_core::decisions::{
-    AnyContent, Centre, Commodity, DecisionKind, Instrument, InstrumentInterval, Lorry, Notice, RuleSet, Season,
+    AnyContent, Centre, Commodity, DecisionKind, Instrument, InstrumentInterval, Lorry, Notice, PaperBook, RuleSet,
+    Season,
 };
-use farmtally_core::limits::{MAX_PAYLOAD, MAX_SHOWN_VALUE};
+use farmtally_core::limits::{MAX_PAYLOAD, MAX_SERIAL, MAX_SERIALS, MAX_SHOWN_VALUE};
 use farmtally_core::rules::PublicationCode;
 use farmtally_core::units::Grams;
 
@@ -30,6 +31,7 @@ pub struct ReferenceFile {
     pub(crate) rule_sets: Vec<RuleSet>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) instruments: Vec<Instrument>,
+    pub(crate) paper_books: Vec<PaperBook>,
 }
 
 impl ReferenceFile {
@@ -68,6 +70,7 @@ impl ReferenceFile {
                 Some(Notice { code: code?, text: text? })
             }),
             instruments: records(it, "instruments", "code", instrument),
+            paper_books: records(it, "paper_books", "code", paper_book),
         });
         if errors.found.is_empty() { Ok(file) } else { Err(Error::Reference { errors: errors.found }) }
     }
@@ -147,6 +150,20 @@ fn instrument(it: &mut Fields<'_>) -> Option<Instrument> {
         certificate: certificate?,
         valid_until: valid_until?,
     })
+}
+
+fn paper_book(it: &mut Fields<'_>) -> Option<PaperBook> {
+    let (code, centre, purpose) = (it.required("code"), it.required("centre"), it.required("purpose"));
+    let (first_serial, last_serial) = (it.required("first_serial"), it.required("last_serial"));
+    let (first_serial, last_serial): (u32, u32) = (first_serial?, last_serial?);
+    if last_serial > MAX_SERIAL {
+        it.error("last_serial", PublicationCode::OutOfRange, format!("{last_serial} is above {MAX_SERIAL}"));
+    } else if first_serial > last_serial {
+        it.error("last_serial", PublicationCode::EndsBeforeItBegins, "the last form is before the first");
+    } else if last_serial - first_serial >= MAX_SERIALS {
+        it.error("last_serial", PublicationCode::OutOfRange, format!("a book has at most {MAX_SERIALS} forms"));
+    }
+    Some(PaperBook { code: code?, first_serial, last_serial, centre: centre?, purpose: purpose? })
 }
 
 /// Reads a value that an instrument shows.

@@ -5,6 +5,7 @@
 mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
+mod paper_serial_repeated;
 mod possible_duplicate;
 mod replaced_twice;
 mod weight;
@@ -41,6 +42,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         farmer_look_alike::find,
         late_delivery::find,
         load_contention::find,
+        paper_serial_repeated::find,
         possible_duplicate::find,
         replaced_twice::find,
         weight::find,

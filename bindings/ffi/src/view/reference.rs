@@ -1,6 +1,10 @@
-use farmtally_core::decisions::{self, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry};
+use farmtally_core::decisions::{
+    self, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry, PaperBook, PaperPurpose,
+};
 use farmtally_core::store::decisions::Reference as CoreReference;
-use farmtally_core::units::{BusinessDate, CommodityCode, Grams, InstrumentCode, LorryPlate};
+use farmtally_core::units::{
+    BusinessDate, CentreCode, CommodityCode, Grams, InstrumentCode, LorryPlate, PaperBookCode,
+};
 
 /// A bag type in the rules of a commodity.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
@@ -68,6 +72,30 @@ pub struct Instrument {
     pub valid_until: BusinessDate,
 }
 
+/// What the forms of a paper book are for.
+#[uniffi::remote(Enum)]
+pub enum PaperPurpose {
+    /// Deliveries
+    Deliveries,
+    /// Advances
+    Advances,
+}
+
+/// A book of numbered paper forms.
+#[uniffi::remote(Record)]
+pub struct PaperBook {
+    /// Code
+    pub code: PaperBookCode,
+    /// Number of the first form
+    pub first_serial: u32,
+    /// Number of the last form
+    pub last_serial: u32,
+    /// Centre that has the book
+    pub centre: CentreCode,
+    /// What its forms are for
+    pub purpose: PaperPurpose,
+}
+
 /// Reference data for weighing and loading.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Reference {
@@ -79,6 +107,8 @@ pub struct Reference {
     pub lorries: Vec<Lorry>,
     /// The known instruments
     pub instruments: Vec<Instrument>,
+    /// The known paper books of all centres
+    pub paper_books: Vec<PaperBook>,
 }
 
 impl Reference {
@@ -92,6 +122,7 @@ impl Reference {
         });
         let lorries = reference.all::<Lorry>().cloned().collect();
         let instruments = reference.all::<Instrument>().cloned().collect();
-        Self { bag_types: bag_types.collect(), lorries, instruments, commodities }
+        let paper_books = reference.all::<PaperBook>().cloned().collect();
+        Self { bag_types: bag_types.collect(), lorries, instruments, paper_books, commodities }
     }
 }

@@ -5,7 +5,9 @@ use crate::decisions::ReviewCode;
 use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print, Reason, Signature};
 use crate::records::draft::Draft;
 use crate::records::load::LoadState;
-use crate::records::{Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Stamp};
+use crate::records::{
+    Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, PaperEntry, Reading, Stamp,
+};
 use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, WeightInput, draft_actions, weigh};
 use crate::store::outbox::{self, SyncState};
 use crate::store::{decisions, rows, seam};
@@ -167,6 +169,8 @@ pub struct DeliveryView {
     pub is_second_heap: bool,
     /// Why it is put on a load above its limit, if it is.
     pub overload_reason: Option<Reason>,
+    /// Paper form on which it was written first; `None` if on none.
+    pub paper_entry: Option<PaperEntry>,
     /// Whether a draft has a signature or thumb mark; those of a recorded delivery are in `signatures`.
     pub is_signed: bool,
     /// Signatures and thumb marks under a recorded delivery, oldest first.
@@ -283,6 +287,7 @@ impl FieldClient {
             location: delivery.location,
             is_second_heap: delivery.is_second_heap,
             overload_reason: delivery.overload_reason,
+            paper_entry: delivery.paper_entry,
             is_signed: !delivery.signatures.is_empty(),
             signatures: delivery.signatures,
             prints: delivery.prints,
@@ -333,6 +338,7 @@ impl FieldClient {
             location: draft.location,
             is_second_heap: draft.is_second_heap,
             overload_reason: draft.overload_reason.clone(),
+            paper_entry: draft.paper_entry.clone(),
             is_signed: draft.mark.is_some(),
             signatures: Vec::new(),
             prints: Vec::new(),

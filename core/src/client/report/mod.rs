@@ -8,6 +8,7 @@ mod bags;
 mod export;
 mod lines;
 mod scan;
+mod serials;
 mod totals;
 mod unsent;
 
@@ -60,6 +61,8 @@ named! {
         LateDeliveries = "late_deliveries",
         /// Records that the server's log does not have yet.
         Unsent = "unsent",
+        /// Forms of paper books from which nothing was entered.
+        MissingSerials = "missing_serials",
     }
 }
 
@@ -160,6 +163,7 @@ impl ReportCode {
             Self::Amendments => acts::ACT.to_vec(),
             Self::LateDeliveries => acts::LATE.to_vec(),
             Self::Unsent => unsent::UNSENT.to_vec(),
+            Self::MissingSerials => serials::MISSING.to_vec(),
         }
     }
 }
@@ -210,7 +214,12 @@ fn check(query: &ReportQuery, author: &Author) -> Result<(), Error> {
             wrong("from_date", "a day book is of one day, the first and the last")
         }
         ReportCode::Unsent if query.centre.is_some() => wrong("centre", "unsent records are listed of all centres"),
-        ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers if query.farmer_id.is_some() => {
+        ReportCode::MissingSerials if query.from_date.or(query.to_date).is_some() => {
+            wrong("from_date", "missing serials are of all days")
+        }
+        ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers | ReportCode::MissingSerials
+            if query.farmer_id.is_some() =>
+        {
             wrong("farmer_id", "this report is not of one farmer")
         }
         ReportCode::FarmerStatement if query.farmer_id.is_none() => wrong("farmer_id", "a statement is of one farmer"),
@@ -240,6 +249,7 @@ impl Run<'_> {
             ReportCode::Amendments => self.amendments(sink),
             ReportCode::LateDeliveries => self.late_deliveries(sink),
             ReportCode::Unsent => self.unsent(sink),
+            ReportCode::MissingSerials => self.missing_serials(sink),
         }
     }
 

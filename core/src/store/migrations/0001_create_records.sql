@@ -26,7 +26,9 @@ CREATE TABLE deliveries (
     conflicts      INTEGER NOT NULL,
     bag_count      INTEGER NOT NULL,           -- bags that count
     gross_g        INTEGER NOT NULL,
-    replaces       BLOB                        -- delivery that this one replaces
+    replaces       BLOB,                       -- delivery that this one replaces
+    paper_book     TEXT,                       -- code of the paper book on whose form it was written first
+    paper_serial   INTEGER                     -- number of that form
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
@@ -35,6 +37,7 @@ CREATE INDEX voided_deliveries ON deliveries (scope, business_day, recorded_at_m
 -- The totals of a load are read from this index alone.
 CREATE INDEX deliveries_by_load ON deliveries (load_id, is_voided, bag_count, gross_g);
 
+CREATE INDEX deliveries_by_paper ON deliveries (paper_book, paper_serial, is_voided) WHERE paper_book IS NOT NULL;
 CREATE INDEX deliveries_by_replaced ON deliveries (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE loads (
