@@ -17,6 +17,7 @@ mod http;
 mod ingest;
 mod journal;
 mod keys;
+mod land;
 mod live;
 mod office;
 mod page;

@@ -23,6 +23,12 @@ open_codes! {
         DeductionsExceedWeight = "deductions_exceed_weight",
         /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
         ReplacedTwice = "replaced_twice",
+        /// The season requires a certificate of which the farmer of a delivery had none. Blocks settlement of the delivery.
+        CertificateMissing = "certificate_missing",
+        /// Of a scheme that certified the farmer of a delivery, no certificate was valid on its business date. Blocks settlement of it.
+        CertificateExpired = "certificate_expired",
+        /// With this delivery, the farmer's gross weight of the season was above the quota. Blocks settlement of the delivery.
+        QuotaExceeded = "quota_exceeded",
         /// Two or more deliveries that are not voided were entered from one paper form. Names them. Blocks settlement.
         PaperSerialRepeated = "paper_serial_repeated",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.

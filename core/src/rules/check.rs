@@ -48,6 +48,12 @@ named! {
         /// With this delivery, the load exceeds the rule set's highest limit, as far as this phone knows: 105 % of the lorry's payload by
         /// default. It is recorded on the load only with a reason.
         OverCapacity = "over_capacity",
+        /// The season requires a certificate, and this phone knows none of the farmer or of the farmer's plots.
+        CertificateMissing = "certificate_missing",
+        /// Of a scheme that certified the farmer or a plot, no certificate is valid on the business date, as far as this phone knows.
+        CertificateExpired = "certificate_expired",
+        /// With this delivery, the farmer's gross weight of the season is above the quota, as far as this phone knows.
+        QuotaExceeded = "quota_exceeded",
         /// No paper book of the centre for such records has a form with this number, as far as this phone knows.
         PaperSerialUnknown = "paper_serial_unknown",
         /// A record that is not voided was entered from this form already, as far as this phone knows.

@@ -13,6 +13,7 @@ pub mod heaps;
 pub(crate) mod incoming;
 pub(crate) mod installation;
 mod key;
+pub mod land;
 pub mod look_alikes;
 pub(crate) mod outbox;
 pub mod paper_books;

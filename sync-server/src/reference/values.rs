@@ -9,8 +9,8 @@ use farmtally_core::decisions::{
 };
 use farmtally_core::rules::PublicationCode;
 use farmtally_core::units::{
-    BasisPoints, BusinessDate, CentreCode, CommodityCode, FactorCode, GradeCode, Grams, InstrumentCode, LorryPlate,
-    Money, PaperBookCode, Percent, PricePerTonne, SeasonCode,
+    BasisPoints, BusinessDate, CentreCode, CommodityCode, DocumentId, FactorCode, GradeCode, Grams, InstrumentCode,
+    LorryPlate, Money, PaperBookCode, Percent, PricePerTonne, SchemeCode, SeasonCode,
 };
 
 use super::json::Json;
@@ -104,6 +104,6 @@ macro_rules! texts {
 }
 
 texts! {
-    BusinessDate CentreCode CommodityCode DayCount DeductionBase EffectiveReading FactorCode FactorUnit GradeCode InstrumentCode InstrumentType LorryPlate LossBearer
+    DocumentId SchemeCode BusinessDate CentreCode CommodityCode DayCount DeductionBase EffectiveReading FactorCode FactorUnit GradeCode InstrumentCode InstrumentType LorryPlate LossBearer
     LossTolerance PaperBookCode PaperPurpose Rounding SeasonCode
 }

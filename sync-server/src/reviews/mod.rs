@@ -3,6 +3,7 @@
 //! Does not own reviews that follow from judging an entry (an ended grant, a fork, missing bytes): [`crate::ingest`] raises those.
 
 mod farmer_look_alike;
+mod land;
 mod late_delivery;
 mod load_contention;
 mod paper_serial_repeated;
@@ -40,6 +41,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let mut findings = Vec::new();
     let finds = [
         farmer_look_alike::find,
+        land::find,
         late_delivery::find,
         load_contention::find,
         paper_serial_repeated::find,

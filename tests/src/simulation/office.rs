@@ -325,7 +325,7 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
             let entry = format!(r#""code": "{season}", "commodity": "ONION", "from": "{from}", "to": "2199-12-31""#);
             let (from, to) = (from.parse().expect("a date"), "2199-12-31".parse().expect("a date"));
             let (season, commodity) = (season.parse().expect("a code"), "ONION".parse().expect("a code"));
-            ("seasons", entry, Promised::exactly(Season { code: season, commodity, from, to }))
+            ("seasons", entry, Promised::exactly(Season { code: season, commodity, from, to, required_scheme: None }))
         }
         3 => {
             let (lorry, payload) = (["KA07A1111", "KA07A2222", "KA07A4444"][which], 9_000_000 + unique);

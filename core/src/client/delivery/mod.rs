@@ -15,6 +15,7 @@ use view::{Surroundings, load_state};
 
 use super::action::Action;
 use super::draft::find_draft;
+use super::land::check_land;
 use super::load::check_load;
 use super::{Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
@@ -117,6 +118,7 @@ impl FieldClient {
         if let Some(entry) = &draft.paper_entry {
             checks.extend(check_paper_entry(action, entry, &draft.centre, PaperPurpose::Deliveries)?);
         }
+        checks.extend(check_land(action, draft)?);
         if may_be_recorded_already(action, draft, rules.windows)? {
             checks.push(Check::PossibleDuplicate);
         }

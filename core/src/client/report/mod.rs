@@ -214,9 +214,6 @@ fn check(query: &ReportQuery, author: &Author) -> Result<(), Error> {
             wrong("from_date", "a day book is of one day, the first and the last")
         }
         ReportCode::Unsent if query.centre.is_some() => wrong("centre", "unsent records are listed of all centres"),
-        ReportCode::MissingSerials if query.from_date.or(query.to_date).is_some() => {
-            wrong("from_date", "missing serials are of all days")
-        }
         ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers | ReportCode::MissingSerials
             if query.farmer_id.is_some() =>
         {

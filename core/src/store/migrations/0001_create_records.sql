@@ -133,7 +133,7 @@ CREATE TABLE reference (
     body    BLOB NOT NULL,                     -- bytes of the decision as received
     PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX reference_by_scope ON reference (scope);
+CREATE INDEX reference_by_scope ON reference (scope, seq);
 
 -- Records that decisions name; the decision is in the log, and a kind with rows has its own table.
 CREATE TABLE decision_documents (
