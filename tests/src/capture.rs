@@ -91,6 +91,7 @@ impl Capture {
         for person in [&ravi, &asha, &manju, &ravi] {
             syncs(person);
         }
+        decides_about_land(&market, &asha);
         let kavya = hire(&mut market, "Kavya", "receiver", "KOLAR");
         syncs(&kavya);
         receives_all(&kavya);
@@ -141,6 +142,18 @@ impl Capture {
         let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         Self { market, heard, parcels, asha }
     }
+}
+
+/// Publishes a certificate and a quota of a farmer.
+fn decides_about_land(market: &Market, asha: &Person) {
+    let code = asha.farmers("Muniyappa").expect("farmers").items[0].code.clone();
+    let file = format!(
+        r#"{{"certificates": [{{"farmer": "{code}", "scheme": "ORGANIC", "number": "OC-77", "valid_from": "2019-01-01",
+            "valid_until": "2019-12-31"}}],
+            "quotas": [{{"farmer": "{code}", "commodity": "TOMATO", "season": "2019", "most_g": 5000000}}]}}"#
+    );
+    let file = ReferenceFile::parse(&file).expect("certificates and quotas");
+    market.server.update_reference(market.organisation, &file).expect("published");
 }
 
 /// Records every kind with all its keys on the two phones, without a sync. Returns Asha's part as a file of parcels.

@@ -70,7 +70,12 @@ fn with_records() -> Value {
         "paper_books": [{
             "code": "BOOK17", "centre": "KOLAR", "purpose": "deliveries", "first_serial": 99_999_000,
             "last_serial": 99_999_999
-        }]
+        }],
+        "certificates": [{
+            "farmer": "T-KOLAR-10-17", "scheme": "ORGANIC", "number": "OC-77", "valid_from": "2026-01-01",
+            "valid_until": "2026-12-31"
+        }],
+        "quotas": [{"farmer": "T-KOLAR-10-17", "commodity": "MAIZE", "season": "2026", "most_g": 5_000_000}]
     })
 }
 
