@@ -45,8 +45,7 @@ fn asked(person: &Person, draft: &DeliveryView) -> Vec<Check> {
 }
 
 fn repeated(person: &Person) -> usize {
-    let is_repeated =
-        |kind| matches!(kind, InboxKind::Review { code, .. } if code.to_string() == "paper_serial_repeated");
+    let is_repeated = |kind| matches!(kind, InboxKind::Review { code, .. } if code == "paper_serial_repeated");
     person.inbox().into_iter().filter(|item| is_repeated(item.kind.clone())).count()
 }
 
