@@ -132,3 +132,13 @@ pub const MAX_CAPACITY_HUNDREDTHS: u32 = 20_000;
 pub const MAX_GRACE_DAYS: u32 = 3_660;
 /// Largest unit of cash to which a payment is rounded, in minor units (hard).
 pub const MAX_CASH_UNIT: i64 = 1_000_000;
+/// Largest number of a form of a paper book (hard).
+pub const MAX_SERIAL: u32 = 99_999_999;
+/// Forms of a paper book (hard), so that a report can look at each number.
+pub const MAX_SERIALS: u32 = 10_000;
+/// Points of a plot's border (hard).
+pub const PLOT_POINTS: RangeInclusive<usize> = 3..=200;
+/// Largest extent of a plot's border from north to south and from east to west, in degrees × 10⁷ (hard): half a degree.
+pub const MAX_PLOT_EXTENT_E7: i64 = 5_000_000;
+/// Area of a plot, as computed or declared, in square metres (hard): up to 10,000 hectares.
+pub const PLOT_AREA_M2: RangeInclusive<u32> = 10..=100_000_000;

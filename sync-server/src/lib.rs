@@ -18,6 +18,7 @@ mod http;
 mod ingest;
 mod journal;
 mod keys;
+mod land;
 mod leases;
 mod live;
 mod office;

@@ -11,6 +11,7 @@ use farmtally_core::units::{CentreCode, CountryCode, Currency, CurrencyCode, Enr
 use sha2::{Digest, Sha256};
 
 use crate::ingest::decide;
+use crate::land;
 use crate::recovery::require_no_recovery;
 use crate::reference::ReferenceFile;
 use crate::storage::{EnrolmentCode, WriteTransaction};
@@ -100,7 +101,18 @@ impl Server {
     ) -> Result<usize, Error> {
         let by = self.decided_by_operator();
         // Destructured by name, so that the compiler warns of a list that is not published.
-        let ReferenceFile { centres, commodities, seasons, lorries, rule_sets, notices, instruments } = file;
+        let ReferenceFile {
+            centres,
+            commodities,
+            seasons,
+            lorries,
+            rule_sets,
+            notices,
+            instruments,
+            paper_books,
+            certificates,
+            quotas,
+        } = file;
         self.write(organisation, |db| {
             let known = Reference::load(db.reader())?;
             let changed = changed_rule_sets(&known, rule_sets);
@@ -115,6 +127,8 @@ impl Server {
             logged += decide_each(db, &known, notices, &by)?;
             logged += decide_each(db, &known, instruments, &by)?;
             logged += decide_each(db, &known, rule_sets, &by)?;
+            logged += decide_each(db, &known, paper_books, &by)?;
+            logged += land::publish(db, certificates, quotas, &by)?;
             Ok(logged)
         })
     }

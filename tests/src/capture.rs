@@ -12,7 +12,7 @@ use farmtally_core::records::load::LoadState;
 use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::simple::SimpleStep;
 use farmtally_core::records::{
-    BagCount, BagSource, Delivery, Kind, LorryRequest, Note, ReceivingNote, RecordKind, Simple,
+    BagCount, BagSource, Delivery, Kind, LorryRequest, Note, PaperEntry, ReceivingNote, RecordKind, Simple,
 };
 use farmtally_core::rules::action_of;
 use farmtally_core::scope::Scope;
@@ -66,7 +66,9 @@ impl Capture {
             r#"{"notices": [{"code": "hours", "text": "The yard is open until five"}], "instruments": [{
                 "code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III", "min_value": 2000,
                 "max_value": 150000, "intervals": [{"up_to_value": 150000, "interval_value": 50}],
-                "certificate": "LM-88", "valid_until": "2019-12-31"}]}"#,
+                "certificate": "LM-88", "valid_until": "2019-12-31"}], "paper_books": [{
+                "code": "BOOK17", "centre": "KOLAR", "purpose": "deliveries", "first_serial": 1001,
+                "last_serial": 1050}]}"#,
         );
         market.server.update_reference(market.organisation, &notices.expect("a notice")).expect("published");
         let heard = Mutex::default();
@@ -89,6 +91,7 @@ impl Capture {
         for person in [&ravi, &asha, &manju, &ravi] {
             syncs(person);
         }
+        decides_about_land(&market, &asha);
         let kavya = hire(&mut market, "Kavya", "receiver", "KOLAR");
         syncs(&kavya);
         receives_all(&kavya);
@@ -139,6 +142,18 @@ impl Capture {
         let heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
         Self { market, heard, parcels, asha }
     }
+}
+
+/// Publishes a certificate and a quota of a farmer.
+fn decides_about_land(market: &Market, asha: &Person) {
+    let code = asha.farmers("Muniyappa").expect("farmers").items[0].code.clone();
+    let file = format!(
+        r#"{{"certificates": [{{"farmer": "{code}", "scheme": "ORGANIC", "number": "OC-77", "valid_from": "2019-01-01",
+            "valid_until": "2019-12-31"}}],
+            "quotas": [{{"farmer": "{code}", "commodity": "TOMATO", "season": "2019", "most_g": 5000000}}]}}"#
+    );
+    let file = ReferenceFile::parse(&file).expect("certificates and quotas");
+    market.server.update_reference(market.organisation, &file).expect("published");
 }
 
 /// Records every kind with all its keys on the two phones, without a sync. Returns Asha's part as a file of parcels.
@@ -216,8 +231,14 @@ fn weighs_a_vehicle(person: &Person, farmer: FarmerId) {
         scale: Some("BRIDGE1".parse().expect("a code")),
     };
     let counts = vec![BagCount { bag_type: BagType::default(), grade: None, count: 20 }];
-    let edits =
-        [lot, DraftEdit::SetBagCounts(counts), DraftEdit::SetMark(Some(mark())), DraftEdit::SetSecondHeap(true)];
+    let form = PaperEntry { book: "BOOK17".parse().expect("a code"), serial: 1_042 };
+    let edits = [
+        lot,
+        DraftEdit::SetBagCounts(counts),
+        DraftEdit::SetMark(Some(mark())),
+        DraftEdit::SetSecondHeap(true),
+        DraftEdit::SetPaperEntry(Some(form)),
+    ];
     let draft = person.starts(Some(farmer), None);
     let draft = person.client.edit_draft(draft.basis, &edits).expect("weighed");
     person.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");

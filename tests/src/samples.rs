@@ -7,11 +7,12 @@ use farmtally_core::records::cash_movement::CashHolder;
 use farmtally_core::records::container_movement::{MovementKind, Party};
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::lorry_request::Priority;
+use farmtally_core::records::plot::{GeoPoint, PlotShape};
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
     Advance, AdvanceRequest, CashCount, CashMovement, ContainerMovement, Delivery, Dispute, Feedback, InstrumentCheck,
-    Load, LorryRequest, Mark, Note, QueueTicket, ReceivingNote, RecordKind, RetainedSample, Signature, SimpleKind,
-    SupplyIntent, WeighbridgeTicket,
+    Load, LorryRequest, Mark, Note, Plot, QueueTicket, ReceivingNote, RecordKind, RetainedSample, Signature,
+    SimpleKind, SupplyIntent, WeighbridgeTicket,
 };
 use farmtally_core::units::{CentreCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, LotWeight, Money, UserId};
 
@@ -432,6 +433,33 @@ impl Sample for CashCount {
     }
 }
 
+impl Sample for Plot {
+    fn valid(subjects: &Subjects) -> Self {
+        let border = [(131_367_000, 781_289_000), (131_376_000, 781_289_500), (131_375_000, 781_298_000)];
+        let points = border.map(|(latitude_e7, longitude_e7)| GeoPoint { latitude_e7, longitude_e7 }).into();
+        let (farmer_id, name) = (subjects.farmer, "by the tank".into());
+        Self { farmer_id, name, shape: PlotShape::Ring { points }, declared_area_m2: Some(4_000) }
+    }
+
+    fn wrong(valid: &Self) -> Vec<(&'static str, Self)> {
+        let shape = |points: &[(i32, i32)]| {
+            let points = points.iter().map(|(north, east)| GeoPoint { latitude_e7: *north, longitude_e7: *east });
+            Self { shape: PlotShape::Ring { points: points.collect() }, ..valid.clone() }
+        };
+        let declared = |area| ("declared_area_m2", Self { declared_area_m2: Some(area), ..valid.clone() });
+        vec![
+            ("shape", shape(&[(0, 0), (0, 9_000)])),
+            ("shape", shape(&[(0, 0), (9_000, 9_000), (0, 9_000), (9_000, 0)])),
+            // 9 m², and 12,000 ha.
+            ("shape", shape(&[(0, 0), (0, 270), (270, 270), (270, 0)])),
+            ("shape", shape(&[(0, 0), (0, 1_000_000), (1_000_000, 1_000_000), (1_000_000, 0)])),
+            declared(9),
+            declared(100_000_001),
+            ("farmer_id", Self { farmer_id: FarmerId::from([7; 16]), ..valid.clone() }),
+        ]
+    }
+}
+
 /// Calls a function of one type parameter for every simple kind.
 #[macro_export]
 macro_rules! for_each_simple_kind {
@@ -453,5 +481,6 @@ macro_rules! for_each_simple_kind {
         $call::<records::Advance>($($argument),*);
         $call::<records::CashMovement>($($argument),*);
         $call::<records::CashCount>($($argument),*);
+        $call::<records::Plot>($($argument),*);
     }};
 }

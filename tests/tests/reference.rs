@@ -70,7 +70,16 @@ fn with_records() -> Value {
             "code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III", "min_value": 0,
             "max_value": 200_000_000, "intervals": [{"up_to_value": 60_000, "interval_value": 20}],
             "certificate": "LM-88", "valid_until": "2026-12-31"
-        }]
+        }],
+        "paper_books": [{
+            "code": "BOOK17", "centre": "KOLAR", "purpose": "deliveries", "first_serial": 99_999_000,
+            "last_serial": 99_999_999
+        }],
+        "certificates": [{
+            "farmer": "T-KOLAR-10-17", "scheme": "ORGANIC", "number": "OC-77", "valid_from": "2026-01-01",
+            "valid_until": "2026-12-31"
+        }],
+        "quotas": [{"farmer": "T-KOLAR-10-17", "commodity": "MAIZE", "season": "2026", "most_g": 5_000_000}]
     })
 }
 

@@ -75,7 +75,7 @@ fn a_scale_that_was_not_checked_today_or_failed_is_warned_about_while_weighing()
     market.clock.pass(24 * 3_600);
     assert_eq!(codes(&starts(&asha, &[on_scale(20_020)])), ["instrument_check_overdue"]);
     market.clock.pass(24 * 3_600);
-    assert_eq!(codes(&starts(&asha, &[on_scale(20_020)])), ["certificate_expired", "instrument_check_overdue"]);
+    assert_eq!(codes(&starts(&asha, &[on_scale(20_020)])), ["instrument_expired", "instrument_check_overdue"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use farmtally_core::client::{
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::simple::SimpleState;
-use farmtally_core::records::{BagCount, BagSource, Mark};
+use farmtally_core::records::{BagCount, BagSource, Mark, PaperEntry};
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FactorCode, FarmerId,
     GradeCode, InstrumentCode, LoadId, Location, LorryPlate, LotWeight, Percent, PhotoHash, UserId,
@@ -170,6 +170,12 @@ pub enum DraftEdit {
         /// The reason; null removes it
         #[uniffi(name = "reason")]
         Option<Reason>,
+    ),
+    /// Sets the form of a paper book on which the delivery was written first
+    SetPaperEntry(
+        /// The form; null for none
+        #[uniffi(name = "entry")]
+        Option<PaperEntry>,
     ),
     /// Sets where the phone is
     SetLocation(

@@ -12,7 +12,8 @@ use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, ContainerCode, DeliveryId, DeviceCode,
     DeviceId, DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, InstrumentCode, LoadId,
-    LorryPlate, LotWeight, Money, OrganisationId, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp, UserId,
+    LorryPlate, LotWeight, Money, OrganisationId, PaperBookCode, Percent, PhotoHash, ReceiptNumber, SchemeCode,
+    SeasonCode, Timestamp, UserId,
 };
 
 use crate::FieldError;
@@ -69,6 +70,10 @@ texts! {
     HoldCode, "code";
     /// Code of a scale, weighbridge or moisture meter, such as SCALE7
     InstrumentCode, "instrument";
+    /// Code of a book of numbered paper forms, such as BOOK17
+    PaperBookCode, "paper_book";
+    /// Code of a scheme that certifies farmers or land, such as ORGANIC
+    SchemeCode, "scheme";
     /// Name of a kind of record; listed in docs/records.md
     RecordKind, "kind";
     /// Id of a load: a UUID

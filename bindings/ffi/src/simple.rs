@@ -2,9 +2,10 @@
 
 use farmtally_core::client::{Basis, ListOrder, SimpleFilter};
 use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::plot::{GeoPoint, ring_area_m2};
 use farmtally_core::records::simple::SimpleStep;
 use farmtally_core::records::{
-    AdvanceRequest, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Mark, Note, QueueTicket,
+    AdvanceRequest, ContainerMovement, Dispute, Feedback, InstrumentCheck, LorryRequest, Mark, Note, Plot, QueueTicket,
     ReceivingNote, RetainedSample, Signature, SupplyIntent, WeighbridgeTicket,
 };
 use farmtally_core::rules::{ContainerBalance, SupplyProposal};
@@ -16,9 +17,9 @@ use crate::input::SimpleQuery;
 use crate::view::simple::{
     AdvanceRequestPage, AdvanceRequestView, ContainerMovementPage, ContainerMovementView, DisputePage, DisputeView,
     FeedbackPage, FeedbackView, InstrumentCheckPage, InstrumentCheckView, LorryRequestPage, LorryRequestView, NotePage,
-    NoteView, QueueTicketPage, QueueTicketView, ReceivingNotePage, ReceivingNoteView, RetainedSamplePage,
-    RetainedSampleView, SignaturePage, SignatureView, SupplyIntentPage, SupplyIntentView, WeighbridgeTicketPage,
-    WeighbridgeTicketView,
+    NoteView, PlotPage, PlotView, QueueTicketPage, QueueTicketView, ReceivingNotePage, ReceivingNoteView,
+    RetainedSamplePage, RetainedSampleView, SignaturePage, SignatureView, SupplyIntentPage, SupplyIntentView,
+    WeighbridgeTicketPage, WeighbridgeTicketView,
 };
 
 /// Makes the calls of a kind: `add`, with or without a centre, and those that every kind has.
@@ -99,6 +100,9 @@ calls! {
     /// deliveries_in_doubt lists what was weighed since the last good one.
     add_instrument_check(InstrumentCheck at centre) -> InstrumentCheckView, instrument_check,
         instrument_checks -> InstrumentCheckPage, withdraw_instrument_check;
+    /// Records a plot of a farmer, as a point or as its border. Fails with Invalid (field farmer_id, name, shape or declared_area_m2). The plot
+    /// is erased with the farmer.
+    add_plot(Plot) -> PlotView, plot, plots -> PlotPage, withdraw_plot;
 }
 
 #[uniffi::export]
@@ -195,6 +199,11 @@ impl FieldClient {
     /// last good check that name the instrument, or none. Empty for a check that passed or was withdrawn.
     pub async fn deliveries_in_doubt(&self, record_id: DocumentId) -> Result<Vec<DeliveryId>, FieldError> {
         self.call(move |engine| Ok(engine.core.deliveries_in_doubt(record_id)?)).await
+    }
+
+    /// Returns the area in square metres that a border encloses, 0 for fewer than three points: to show it while a person walks or draws.
+    pub async fn plot_area(&self, points: Vec<GeoPoint>) -> Result<u32, FieldError> {
+        self.call(move |_| Ok(ring_area_m2(&points))).await
     }
 
     /// Returns what the supply intents for a day at a centre add up to, as estimates of a lorry request. Fails with Refused (code

@@ -7,11 +7,13 @@ use super::{
 };
 use crate::Error;
 use crate::decisions::RuleSet;
-use crate::limits::{MAX_BAGS, MAX_LOTS};
+use crate::limits::{MAX_BAGS, MAX_LOTS, MAX_SERIAL};
 use crate::permission::Capability;
 use crate::records::delivery::Reason;
 use crate::records::draft::Draft;
-use crate::records::{Bag, BagCount, BagSource, Delivery, Kind, Load, Lot, Mark, Reading, check_bag_counts};
+use crate::records::{
+    Bag, BagCount, BagSource, Delivery, Kind, Load, Lot, Mark, PaperEntry, Reading, check_bag_counts,
+};
 use crate::rules::{ActionCode, check_draft};
 use crate::scope::Scope;
 use crate::store::{drafts, installation, rows, seam};
@@ -94,6 +96,8 @@ pub enum DraftEdit {
     SetSecondHeap(bool),
     /// Sets the reason for which it is put on a load above its limit; `None` removes it.
     SetOverloadReason(Option<Reason>),
+    /// Sets the form of a paper book on which the delivery was written first; `None` for none.
+    SetPaperEntry(Option<PaperEntry>),
     /// Sets the location, which replaces an earlier one.
     SetLocation(Location),
 }
@@ -341,6 +345,12 @@ impl Draft {
             }
             DraftEdit::SetOverloadReason(reason) => {
                 self.overload_reason = reason.as_ref().map(checked).transpose()?;
+            }
+            DraftEdit::SetPaperEntry(entry) => {
+                if entry.as_ref().is_some_and(|entry| entry.serial > MAX_SERIAL) {
+                    return Err(Error::invalid("paper_entry", format!("a form has at most the number {MAX_SERIAL}")));
+                }
+                self.paper_entry.clone_from(entry);
             }
             DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
             DraftEdit::SetLocation(location) => {

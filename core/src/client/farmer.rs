@@ -1,6 +1,7 @@
 //! Farmers: registering, correcting contact details, searching.
 
 use super::action::Action;
+use super::land::{LandView, land_view};
 use super::{Author, Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::decisions::ReviewCode;
@@ -45,6 +46,8 @@ pub struct FarmerView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name the farmer.
     pub reviews: Vec<ReviewCode>,
+    /// Plots, certificates and quotas.
+    pub land: LandView,
 }
 
 impl FieldClient {
@@ -164,5 +167,6 @@ fn farmer_view(db: &rusqlite::Connection, author: &Author, farmer_id: FarmerId) 
         sync: outbox::state(db, farmer_id.into())?.max(outbox::state(db, contact_id.into())?),
         conflicts: farmer.conflicts.into_iter().chain(contact.conflicts).collect(),
         reviews: decisions::review_codes(&mut seam(db), farmer_id.into())?,
+        land: land_view(db, farmer_id)?,
     })
 }

@@ -3,12 +3,15 @@
 //! Owns the kinds and the envelope. Phone and server apply decisions with the same code (`store::decisions`).
 //! Invariant: a decision that this version cannot read is kept unchanged and tried again each time the store is opened.
 
+mod certificate;
 mod envelope;
 mod erasure;
 mod grant;
 mod kind;
 mod lease;
 mod order;
+mod paper_book;
+mod quota;
 mod reference;
 mod review;
 mod revocation;
@@ -16,6 +19,7 @@ mod rule_set;
 mod ruling;
 mod suspension;
 
+pub use certificate::{Certificate, LandSubject};
 pub use envelope::{DecidedBy, DecisionAuthor, DecisionBasis, DecisionEnvelope};
 pub use erasure::Erasure;
 pub use grant::Grant;
@@ -25,6 +29,8 @@ pub use kind::{
 };
 pub use lease::Lease;
 pub use order::{DeviceOrder, Order};
+pub use paper_book::{PaperBook, PaperPurpose};
+pub use quota::Quota;
 pub use reference::{
     Centre, Commodity, Instrument, InstrumentInterval, InstrumentType, Lorry, Notice, Organisation, Season, User,
 };
@@ -57,6 +63,9 @@ pub static DECISIONS: &[&DecisionKindInfo] = &[
     DecisionKindInfo::of::<Notice>(),
     DecisionKindInfo::of::<Instrument>(),
     DecisionKindInfo::of::<Lease>(),
+    DecisionKindInfo::of::<Certificate>(),
+    DecisionKindInfo::of::<Quota>(),
+    DecisionKindInfo::of::<PaperBook>(),
 ];
 
 /// Error for a decision that this version cannot read. The decision is kept for a version that can.

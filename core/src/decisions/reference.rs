@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use super::{Audience, DecisionKind, StoredAs};
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, CountryCode, Currency, Grams, InstrumentCode, LorryPlate, OrganisationId,
-    SeasonCode, UserId, named,
+    SchemeCode, SeasonCode, UserId, named,
 };
 
 /// The organisation that owns the data.
@@ -57,6 +57,9 @@ pub struct Season {
     /// Last day of the season, included.
     #[n(3)]
     pub to: BusinessDate,
+    /// Scheme of which a farmer who delivers must have a valid certificate, if any.
+    #[n(4)]
+    pub required_scheme: Option<SchemeCode>,
 }
 
 impl Season {

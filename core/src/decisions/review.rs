@@ -26,6 +26,14 @@ open_codes! {
         /// Something was done to a record in a state that did not permit it: it has no effect, but somebody meant something by it. Names the
         /// record; with it the load that had left, or the delivery that is replaced. Blocks settlement.
         OutOfState = "out_of_state",
+        /// The season requires a certificate of which the farmer of a delivery had none. Blocks settlement of the delivery.
+        CertificateMissing = "certificate_missing",
+        /// Of a scheme that certified the farmer of a delivery, no certificate was valid on its business date. Blocks settlement of it.
+        CertificateExpired = "certificate_expired",
+        /// With this delivery, the farmer's gross weight of the season was above the quota. Blocks settlement of the delivery.
+        QuotaExceeded = "quota_exceeded",
+        /// Two or more deliveries that are not voided were entered from one paper form. Names them. Blocks settlement.
+        PaperSerialRepeated = "paper_serial_repeated",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

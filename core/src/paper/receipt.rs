@@ -51,6 +51,8 @@ pub struct Receipt {
     pub amendment: Option<Amendment>,
     /// Why the delivery was voided, if it was.
     pub void_reason: Option<String>,
+    /// Book and number of the paper form on which it was written first.
+    pub paper_form: Option<String>,
     /// Number of the receipt that this one replaces.
     pub replaces: Option<String>,
     /// Number of the receipt that replaces this one.
@@ -233,6 +235,7 @@ impl Receipt {
         writer.pair(Word::Number, &self.number);
         writer.pair(Word::Time, &self.recorded.text(wording));
         writer.pair(Word::Date, &wording.date(self.business_date));
+        writer.pair_if_any(Word::PaperForm, self.paper_form.as_deref().unwrap_or_default());
         writer.farmer(&self.farmer);
         for group in &self.groups {
             self.write_group(group, &mut writer);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use minicbor::{Decode, Encode};
 
 use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot, Reason};
-use super::{Bag, BagCount, Change, Lot, Mark, Reading};
+use super::{Bag, BagCount, Change, Lot, Mark, PaperEntry, Reading};
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, Location, SeasonCode,
     UserId,
@@ -75,6 +75,9 @@ pub struct Draft {
     /// Why it is put on a load above its limit.
     #[n(19)]
     pub overload_reason: Option<Reason>,
+    /// Paper form on which it was written first.
+    #[n(20)]
+    pub paper_entry: Option<PaperEntry>,
 }
 
 impl Draft {
@@ -107,6 +110,7 @@ impl Draft {
             is_second_heap: false,
             earlier_users: Vec::new(),
             overload_reason: None,
+            paper_entry: None,
         }
     }
 
@@ -146,6 +150,7 @@ impl Draft {
             bag_counts: delivery.bag_counts.clone(),
             is_second_heap: delivery.is_second_heap,
             overload_reason: delivery.overload_reason.clone(),
+            paper_entry: delivery.paper_entry.clone(),
             earlier_users: earlier.filter(|user| *user != user_id).collect(),
             ..Self::new(user_id, centre, season, delivery.commodity.clone(), delivery.business_date)
         }
@@ -181,6 +186,7 @@ impl Draft {
             is_second_heap: snapshot.is_second_heap,
             earlier_users: snapshot.earlier_users,
             overload_reason: snapshot.overload_reason,
+            paper_entry: snapshot.paper_entry,
         })
     }
 }

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use super::simple::SimpleAct;
 use super::{
     Advance, AdvanceRequest, CashCount, CashMovement, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error,
-    Farmer, Feedback, Fields, InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample,
-    Shape, Signature, Simple, Stamp, SupplyIntent, WeighbridgeTicket,
+    Farmer, Feedback, Fields, InstrumentCheck, Load, LorryRequest, Note, Plot, QueueTicket, ReceivingNote,
+    RetainedSample, Shape, Signature, Simple, Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FarmerId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 20] = [
+pub const KINDS: [Kind; 21] = [
     Kind::of::<Delivery>(),
     Kind::of::<Load>(),
     Kind::of::<Farmer>(),
@@ -40,6 +40,7 @@ pub const KINDS: [Kind; 20] = [
     Kind::of::<Simple<Advance>>(),
     Kind::of::<Simple<CashMovement>>(),
     Kind::of::<Simple<CashCount>>(),
+    Kind::of::<Simple<Plot>>(),
 ];
 
 /// Whether a kind's records are personal data, which are erased when the person is forgotten.

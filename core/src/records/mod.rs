@@ -22,6 +22,8 @@ mod kind;
 pub mod load;
 pub mod lorry_request;
 mod note;
+mod paper_entry;
+pub mod plot;
 mod queue_ticket;
 mod reading;
 mod receiving_note;
@@ -57,6 +59,8 @@ pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Ta
 pub use load::Load;
 pub use lorry_request::LorryRequest;
 pub use note::Note;
+pub use paper_entry::PaperEntry;
+pub use plot::Plot;
 pub use queue_ticket::QueueTicket;
 pub use reading::{Measured, Reading};
 pub use receiving_note::ReceivingNote;

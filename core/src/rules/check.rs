@@ -57,7 +57,7 @@ named! {
         /// A value is above the largest for which its instrument may be used.
         AboveMaximum = "above_maximum",
         /// The certificate of an instrument had expired on the day.
-        CertificateExpired = "certificate_expired",
+        InstrumentExpired = "instrument_expired",
         /// The last check of an instrument failed, as far as this phone knows.
         InstrumentCheckFailed = "instrument_check_failed",
         /// An instrument was not checked for as many days as the rule set says, as far as this phone knows.
@@ -70,6 +70,16 @@ named! {
         WeighedTooFast = "weighed_too_fast",
         /// Many weights were repeated from the bag before instead of weighed.
         RepeatUsedOften = "repeat_used_often",
+        /// The season requires a certificate, and this phone knows none of the farmer or of the farmer's plots.
+        CertificateMissing = "certificate_missing",
+        /// Of a scheme that certified the farmer or a plot, no certificate is valid on the business date, as far as this phone knows.
+        CertificateExpired = "certificate_expired",
+        /// With this delivery, the farmer's gross weight of the season is above the quota, as far as this phone knows.
+        QuotaExceeded = "quota_exceeded",
+        /// No paper book of the centre for such records has a form with this number, as far as this phone knows.
+        PaperSerialUnknown = "paper_serial_unknown",
+        /// A record that is not voided was entered from this form already, as far as this phone knows.
+        PaperSerialRepeated = "paper_serial_repeated",
     }
 }
 

@@ -48,7 +48,7 @@ impl Instruments<'_> {
         let since = |date: BusinessDate| i64::from(day.0) - i64::from(date.0);
         let mut checks = Vec::new();
         if day > instrument.valid_until {
-            checks.push((Check::CertificateExpired, Some(since(instrument.valid_until))));
+            checks.push((Check::InstrumentExpired, Some(since(instrument.valid_until))));
         }
         match last {
             Some(last) if !last.has_passed => checks.push((Check::InstrumentCheckFailed, Some(since(last.date)))),
@@ -212,7 +212,7 @@ mod tests {
             found.into_iter().map(|(check, days)| (check.as_str(), days)).collect::<Vec<_>>()
         };
         assert_eq!(of(None, 0, DAY), []);
-        assert_eq!(of(None, 0, BusinessDate(DAY.0 + 1)), [("certificate_expired", Some(1))]);
+        assert_eq!(of(None, 0, BusinessDate(DAY.0 + 1)), [("instrument_expired", Some(1))]);
         assert_eq!(of(None, 1, DAY), [("instrument_check_overdue", None)]);
         assert_eq!(of(Some((DAY.0, true)), 1, DAY), []);
         assert_eq!(of(Some((DAY.0 - 1, true)), 1, DAY), [("instrument_check_overdue", Some(1))]);
@@ -231,7 +231,7 @@ mod tests {
         let midnight = i64::from(DAY.0 + 1) * 86_400_000 - 330 * 60_000;
         assert_eq!(instruments.warnings(&draft(&[20_000], Timestamp(midnight - 1)), DAY), []);
         let late = instruments.warnings(&draft(&[20_000], Timestamp(midnight)), DAY);
-        assert_eq!(codes(&late), [("certificate_expired", Some(1), 1)]);
+        assert_eq!(codes(&late), [("instrument_expired", Some(1), 1)]);
         let mut read = draft(&[], Timestamp(0));
         let moisture = Measured::Moisture(Percent::try_from(2_010).expect("a share"));
         read.readings = vec![Reading { meter: Some(meter.code.clone()), ..Reading::new(moisture) }];

@@ -19,6 +19,7 @@ mod golden;
 mod input;
 mod instrument;
 mod interest;
+mod land;
 #[cfg(test)]
 mod laws;
 mod line;
@@ -51,6 +52,7 @@ pub use duplicate::Heap;
 pub use input::{DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};
 pub use instrument::{Instruments, LastCheck, is_in_doubt};
 pub use interest::{Interest, InterestInput, Repayment, interest};
+pub use land::Land;
 pub use line::{Calculation, LineKind, WeightLine};
 pub use loss::{Loss, LossDelivery, LossShare, loss};
 pub use pattern::pattern_warnings;

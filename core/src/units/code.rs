@@ -79,6 +79,10 @@ codes! {
     ContainerCode, 8;
     /// Code of a scale, weighbridge or moisture meter, such as `SCALE7`: 1 to 12 characters.
     InstrumentCode, 12;
+    /// Code of a book of numbered paper forms, such as `BOOK17`: 1 to 12 characters.
+    PaperBookCode, 12;
+    /// Code of a scheme that certifies farmers or land, such as `ORGANIC`: 1 to 12 characters.
+    SchemeCode, 12;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.
     LorryPlate, 12;
 }

@@ -23,7 +23,7 @@ mod value;
 
 pub use code::{
     BagType, CentreCode, CommodityCode, ContainerCode, CountryCode, CurrencyCode, FactorCode, GradeCode,
-    InstrumentCode, LorryPlate, SeasonCode,
+    InstrumentCode, LorryPlate, PaperBookCode, SchemeCode, SeasonCode,
 };
 pub use enrol_code::EnrolCode;
 pub use grams::{BagWeight, Grams, LotWeight};

@@ -9,8 +9,8 @@ use minicbor::{Decode, Decoder, decode};
 
 use super::{
     BagType, BagWeight, BasisPoints, BusinessDate, CentreCode, ChangeHash, CommodityCode, ContainerCode, DeviceCode,
-    FactorCode, FromValue, GradeCode, Grams, InstrumentCode, LorryPlate, LotWeight, Money, Percent, PricePerTonne,
-    SeasonCode, Timestamp, ToValue, Value,
+    FactorCode, FromValue, GradeCode, Grams, InstrumentCode, LorryPlate, LotWeight, Money, PaperBookCode, Percent,
+    PricePerTonne, SchemeCode, SeasonCode, Timestamp, ToValue, Value,
 };
 
 /// Implements [`ToValue`] and [`FromValue`] for units.
@@ -31,7 +31,7 @@ macro_rules! stored {
     )*};
 }
 
-stored!([CentreCode CommodityCode ContainerCode FactorCode GradeCode InstrumentCode LorryPlate SeasonCode]
+stored!([CentreCode CommodityCode ContainerCode FactorCode GradeCode InstrumentCode LorryPlate PaperBookCode SchemeCode SeasonCode]
     as |code| Value::text(code.as_str()), |value| as_printed(&value));
 stored!([Grams Timestamp]
     as |unit| Value::Int(unit.0), |value| value.as_int().map(Self));

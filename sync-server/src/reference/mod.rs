@@ -3,20 +3,23 @@
 
 mod fields;
 mod json;
+mod land;
 mod rule_set;
 mod values;
 
 use std::collections::BTreeMap;
 
 use farmtally_core::decisions::{
-    AnyContent, Centre, Commodity, DecisionKind, Instrument, InstrumentInterval, Lorry, Notice, RuleSet, Season,
+    AnyContent, Centre, Certificate, Commodity, DecisionKind, Instrument, InstrumentInterval, Lorry, Notice, PaperBook,
+    Quota, RuleSet, Season,
 };
-use farmtally_core::limits::{MAX_PAYLOAD, MAX_SHOWN_VALUE};
+use farmtally_core::limits::{MAX_PAYLOAD, MAX_SERIAL, MAX_SERIALS, MAX_SHOWN_VALUE};
 use farmtally_core::rules::PublicationCode;
 use farmtally_core::units::Grams;
 
 use self::fields::{Errors, Fields};
 use self::json::Json;
+pub(crate) use self::land::{About, Named};
 use self::rule_set::rule_set;
 use crate::Error;
 
@@ -30,6 +33,9 @@ pub struct ReferenceFile {
     pub(crate) rule_sets: Vec<RuleSet>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) instruments: Vec<Instrument>,
+    pub(crate) paper_books: Vec<PaperBook>,
+    pub(crate) certificates: Vec<About<Certificate>>,
+    pub(crate) quotas: Vec<About<Quota>>,
 }
 
 impl ReferenceFile {
@@ -68,6 +74,9 @@ impl ReferenceFile {
                 Some(Notice { code: code?, text: text? })
             }),
             instruments: records(it, "instruments", "code", instrument),
+            paper_books: records(it, "paper_books", "code", paper_book),
+            certificates: land::certificates(it),
+            quotas: land::quotas(it),
         });
         if errors.found.is_empty() { Ok(file) } else { Err(Error::Reference { errors: errors.found }) }
     }
@@ -101,7 +110,8 @@ fn records<D: DecisionKind>(
 fn season(it: &mut Fields<'_>) -> Option<Season> {
     let (code, commodity) = (it.required("code"), it.required("commodity"));
     let (from, to) = (it.required("from"), it.required("to"));
-    let season = Season { code: code?, commodity: commodity?, from: from?, to: to? };
+    let required_scheme = it.optional("required_scheme");
+    let season = Season { code: code?, commodity: commodity?, from: from?, to: to?, required_scheme };
     if season.from > season.to {
         let reason = format!("{} ends before it begins", season.code);
         it.error("to", PublicationCode::EndsBeforeItBegins, reason);
@@ -147,6 +157,28 @@ fn instrument(it: &mut Fields<'_>) -> Option<Instrument> {
         certificate: certificate?,
         valid_until: valid_until?,
     })
+}
+
+fn paper_book(it: &mut Fields<'_>) -> Option<PaperBook> {
+    let (code, centre, purpose) = (it.required("code"), it.required("centre"), it.required("purpose"));
+    let (first_serial, last_serial) = (serial(it, "first_serial"), serial(it, "last_serial"));
+    let (first_serial, last_serial) = (first_serial?, last_serial?);
+    if first_serial > last_serial {
+        it.error("last_serial", PublicationCode::EndsBeforeItBegins, "the last form is before the first");
+    } else if last_serial - first_serial >= MAX_SERIALS {
+        it.error("last_serial", PublicationCode::OutOfRange, format!("a book has at most {MAX_SERIALS} forms"));
+    }
+    Some(PaperBook { code: code?, first_serial, last_serial, centre: centre?, purpose: purpose? })
+}
+
+/// Reads the number of a form.
+fn serial(it: &mut Fields<'_>, name: &'static str) -> Option<u32> {
+    let serial = it.required(name)?;
+    if serial > MAX_SERIAL {
+        it.error(name, PublicationCode::OutOfRange, format!("{serial} is above {MAX_SERIAL}"));
+        return None;
+    }
+    Some(serial)
 }
 
 /// Reads a value that an instrument shows.

@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use farmtally_core::decisions::{
-    DayCount, DeductionBase, EffectiveReading, FactorUnit, InstrumentType, LossBearer, LossTolerance, Rounding,
+    DayCount, DeductionBase, EffectiveReading, FactorUnit, InstrumentType, LossBearer, LossTolerance, PaperPurpose,
+    Rounding,
 };
 use farmtally_core::rules::PublicationCode;
 use farmtally_core::units::{
-    BasisPoints, BusinessDate, CentreCode, CommodityCode, FactorCode, GradeCode, Grams, InstrumentCode, LorryPlate,
-    Money, Percent, PricePerTonne, SeasonCode,
+    BasisPoints, BusinessDate, CentreCode, CommodityCode, DocumentId, FactorCode, GradeCode, Grams, InstrumentCode,
+    LorryPlate, Money, PaperBookCode, Percent, PricePerTonne, SchemeCode, SeasonCode,
 };
 
 use super::json::Json;
@@ -103,6 +104,6 @@ macro_rules! texts {
 }
 
 texts! {
-    BusinessDate CentreCode CommodityCode DayCount DeductionBase EffectiveReading FactorCode FactorUnit GradeCode InstrumentCode InstrumentType LorryPlate LossBearer
-    LossTolerance Rounding SeasonCode
+    DocumentId SchemeCode BusinessDate CentreCode CommodityCode DayCount DeductionBase EffectiveReading FactorCode FactorUnit GradeCode InstrumentCode InstrumentType LorryPlate LossBearer
+    LossTolerance PaperBookCode PaperPurpose Rounding SeasonCode
 }

@@ -5,9 +5,11 @@
 mod advance_over_limit;
 mod cash_difference;
 mod farmer_look_alike;
+mod land;
 mod late_delivery;
 mod load_contention;
 mod out_of_state;
+mod paper_serial_repeated;
 mod possible_duplicate;
 mod replaced_twice;
 mod weight;
@@ -46,9 +48,11 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         advance_over_limit::find,
         cash_difference::find,
         farmer_look_alike::find,
+        land::find,
         late_delivery::find,
         load_contention::find,
         out_of_state::find,
+        paper_serial_repeated::find,
         possible_duplicate::find,
         replaced_twice::find,
         weight::find,

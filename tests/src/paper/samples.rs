@@ -132,6 +132,7 @@ pub fn receipt(language: Language) -> Receipt {
             ],
         }),
         void_reason: None,
+        paper_form: Some("BOOK17 1042".into()),
         replaces: None,
         replaced_by: None,
         signature: Some(signature()),

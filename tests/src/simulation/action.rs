@@ -4,9 +4,10 @@
 //! [`World::expect_durable`]; any other result is classified with [`World::observe`].
 
 use ed25519_dalek::SigningKey;
-use farmtally_core::client::{DeliveryEdit, FarmerInput, FarmerQuery, LoadEdit, OpenLoad, StartDraft};
+use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerInput, FarmerQuery, LoadEdit, OpenLoad, StartDraft};
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
+use farmtally_core::records::PaperEntry;
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
@@ -172,7 +173,13 @@ pub(super) fn weighs(world: &mut World, who: usize) {
     world.phones[who].drafts.insert(id, Vec::new());
     let count = world.rng.random_range(1..=3);
     for grams in world.unique_numbers(count) {
-        let result = world.phones[who].client().edit_draft(draft.basis, &[bag(grams)]);
+        let mut steps = vec![bag(grams)];
+        if world.once_in(8) {
+            let book = "BOOK1".parse().expect("a code");
+            let serial = world.rng.random_range(1..=20);
+            steps.push(DraftEdit::SetPaperEntry(Some(PaperEntry { book, serial })));
+        }
+        let result = world.phones[who].client().edit_draft(draft.basis, &steps);
         let CallOutcome::Done(after) = world.observe(who, &format!("calls out {grams} g"), result) else { return };
         draft = after;
         world.phones[who].drafts.get_mut(&id).expect("a draft").push(grams);

@@ -2,8 +2,8 @@
 
 use farmtally_core::client::{InboxKind, PhoneUser};
 use farmtally_core::decisions::{
-    Centre, Commodity, DeviceOrder, Erasure, Grant, Lorry, Notice, Order, Revocation, RuleSet, Ruling, Season,
-    Suspension,
+    Centre, Commodity, DeviceOrder, Erasure, Grant, Lorry, Notice, Order, PaperBook, PaperPurpose, Quota, Revocation,
+    RuleSet, Ruling, Season, Suspension,
 };
 use farmtally_core::permission::Role;
 use farmtally_core::units::{DocumentId, FarmerId, Grams, GrantId};
@@ -11,6 +11,7 @@ use farmtally_sync_server::{Error, ReferenceFile, Server};
 use rand::RngExt;
 
 use super::decisions::Promised;
+use super::monitor::server_reader;
 use super::oracle::{FactKind, short};
 use super::phone::Wipe;
 use super::world::{CallOutcome, World};
@@ -292,7 +293,7 @@ pub(super) fn recovery_ends(world: &mut World, _who: usize) {
 
 /// The office publishes a new entry of the reference data, or another version of one.
 pub(super) fn publishes(world: &mut World, _who: usize) {
-    let (kind, which) = (world.rng.random_range(0..6), world.rng.random_range(0..3));
+    let (kind, which) = (world.rng.random_range(0..8), world.rng.random_range(0..3));
     world.last_published = Some((kind, which));
     publishes_version(world, kind, which);
 }
@@ -304,7 +305,27 @@ pub(super) fn publishes_again(world: &mut World) {
     }
 }
 
-/// Publishes an entry with a unique value: `kind` 0 to 5 chooses the list, `which` 0 to 2 the code.
+/// Returns a paper book with a unique last form.
+fn paper_book(which: usize, unique: i64) -> (String, Promised) {
+    let (code, last_serial) = (["BOOK1", "BOOK2", "BOOK3"][which], u32::try_from(1 + unique % 10_000).expect("small"));
+    let entry = format!(
+        r#""code": "{code}", "centre": "KOLAR", "purpose": "deliveries", "first_serial": 1, "last_serial": {last_serial}"#
+    );
+    let (code, centre) = (code.parse().expect("a code"), "KOLAR".parse().expect("a code"));
+    let purpose = PaperPurpose::Deliveries;
+    (entry, Promised::exactly(PaperBook { code, first_serial: 1, last_serial, centre, purpose }))
+}
+
+/// Returns a quota of a farmer whom the server has, with a unique weight; `None` if it has too few.
+fn quota(world: &mut World, which: usize, unique: i64) -> Option<(String, Promised)> {
+    let db = server_reader(&world.server, &mut world.server_reader);
+    let mut statement = db.prepare("SELECT code FROM farmers ORDER BY code LIMIT 1 OFFSET ?1").expect("a query");
+    let farmer: String = statement.query_row([which], |row| row.get(0)).ok()?;
+    let entry = format!(r#""farmer": "{farmer}", "commodity": "TOMATO", "season": "2019", "most_g": {unique}"#);
+    Some((entry, Promised::some(&format!("{unique} g"), move |it: &Quota| it.most == Grams(unique))))
+}
+
+/// Publishes an entry with a unique value: `kind` 0 to 7 chooses the list, `which` 0 to 2 the code.
 fn publishes_version(world: &mut World, kind: u32, which: usize) {
     let unique = world.unique_numbers(1)[0];
     let name = format!("{which} {unique}");
@@ -325,7 +346,7 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
             let entry = format!(r#""code": "{season}", "commodity": "ONION", "from": "{from}", "to": "2199-12-31""#);
             let (from, to) = (from.parse().expect("a date"), "2199-12-31".parse().expect("a date"));
             let (season, commodity) = (season.parse().expect("a code"), "ONION".parse().expect("a code"));
-            ("seasons", entry, Promised::exactly(Season { code: season, commodity, from, to }))
+            ("seasons", entry, Promised::exactly(Season { code: season, commodity, from, to, required_scheme: None }))
         }
         3 => {
             let (lorry, payload) = (["KA07A1111", "KA07A2222", "KA07A4444"][which], 9_000_000 + unique);
@@ -341,6 +362,14 @@ fn publishes_version(world: &mut World, kind: u32, which: usize) {
             );
             let is = move |it: &RuleSet| it.number == number && it.bag_types[0].tare == Grams(unique);
             ("rule_sets", entry, Promised::some(&name, is))
+        }
+        5 => {
+            let (entry, promised) = paper_book(which, unique);
+            ("paper_books", entry, promised)
+        }
+        6 => {
+            let Some((entry, promised)) = quota(world, which, unique) else { return };
+            ("quotas", entry, promised)
         }
         _ => {
             let (code, text) = (["hours", "rain", "price"][which], if unique % 4 == 0 { String::new() } else { name });

@@ -200,8 +200,8 @@ fn drafting_with_details(cases: &mut Cases) {
         let what: String = format!("{mark:?}").chars().take(60).collect();
         let edit = DraftEdit::SetMark(Some(mark.clone()));
         cases.add(name, "mark", &what, move |yard| edits(yard, std::slice::from_ref(&edit)));
-        cases.add("sign_delivery", "mark", &what, move |yard| {
-            yard.asha.client.sign_delivery(yard.delivery.basis, &mark)
+        cases.add("sign", "mark", &what, move |yard| {
+            yard.asha.client.sign(yard.delivery.basis, mark.clone())
         });
     }
     for location in bad_locations() {
@@ -326,7 +326,7 @@ fn adding(cases: &mut Cases) {
             yard.asha.client.add_readings(yard.delivery.basis, &readings)
         });
     }
-    cases.bases("sign_delivery", Subject::Delivery, |yard, basis| yard.asha.client.sign_delivery(basis, &mark()));
+    cases.bases("sign", Subject::Delivery, |yard, basis| yard.asha.client.sign(basis, mark()));
     cases.bases("record_print", Subject::Delivery, |yard, basis| {
         yard.asha.client.record_print(basis, PrintMedium::Paper)
     });

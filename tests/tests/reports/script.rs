@@ -8,7 +8,7 @@ use farmtally_core::client::{DeliveryEdit, DraftEdit, ReadingInput, ReportCode, 
 use farmtally_core::limits::MAX_PAGE;
 use farmtally_core::records::delivery::{DeliveryBag, DeliveryLot};
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{self, BagCount, BagSource, Delivery, Load, Reading};
+use farmtally_core::records::{self, BagCount, BagSource, Delivery, Load, PaperEntry, Reading};
 use farmtally_core::rules::Check;
 use farmtally_core::store::records as stored;
 use farmtally_core::store::sql::sqlite::SqliteWriter;
@@ -26,6 +26,8 @@ const SCRIPT: &str = include_str!("sums.py");
 const TARE_G: i64 = 1_500;
 const TARGET: i64 = 1_400;
 const TOP: u32 = 3;
+/// Code, first and last form of each paper book.
+const BOOKS: [(&str, u32, u32); 2] = [("BOOK1", 100, 249), ("BOOK2", 101, 250)];
 
 /// Days and deliveries of each, so that there are more deliveries than fit on a page.
 const DAYS: u32 = 4;
@@ -39,7 +41,9 @@ fn market(zone_minutes: i16, seed: u64) -> Market {
         "bag_types": [{"number": 0, "name": "crate", "tare_g": TARE_G}],
         "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}],
         "moisture": {"target_hundredths": TARGET, "method": "water_shrink"},
-    }]});
+    }], "paper_books": BOOKS.map(|(code, first, last)| json!({
+        "code": code, "centre": "KOLAR", "purpose": "deliveries", "first_serial": first, "last_serial": last
+    }))});
     let file = ReferenceFile::parse(&rules.to_string()).expect("reference data");
     market.server.update_reference(market.organisation, &file).expect("published");
     market
@@ -89,6 +93,10 @@ fn weighs(person: &Person, rng: &mut StdRng, farmer: FarmerId, load: Option<Load
         let moisture = rng.random_range(1_000..2_600).try_into().expect("a share");
         let reading = ReadingInput::Moisture { moisture, grade: any_grade(rng), meter: None, photo: None };
         edits.push(DraftEdit::AddReading(reading));
+    }
+    if rng.random_bool(0.3) {
+        let book = ["BOOK1", "BOOK2"][rng.random_range(0..2)].parse().expect("a code");
+        edits.push(DraftEdit::SetPaperEntry(Some(PaperEntry { book, serial: rng.random_range(90..=260) })));
     }
     edits.extend(load.map(|_| DraftEdit::SetOverloadReason(Some(reason("last_lorry_of_the_day")))));
     let draft = person.client.edit_draft(draft.basis, &edits).expect("weighed");
@@ -170,7 +178,7 @@ fn raw_records(person: &Person, zone_minutes: i16) -> String {
     let text = |grade: &Option<GradeCode>| grade.as_ref().map(ToString::to_string);
     let mut lines = vec![json!({
         "kind": "rules", "tare_g": TARE_G, "target": TARGET, "zone_minutes": zone_minutes, "top": TOP,
-        "today": person.client.date().0
+        "today": person.client.date().0, "books": BOOKS
     })];
     let mut ids: Vec<DeliveryId> = all_deliveries(&person.client).iter().map(|row| row.delivery_id).collect();
     ids.reverse();
@@ -198,6 +206,7 @@ fn raw_records(person: &Person, zone_minutes: i16) -> String {
             "lots": record.lots.iter().map(lot).collect::<Vec<_>>(),
             "counts": record.bag_counts.iter().map(count).collect::<Vec<_>>(),
             "is_voided": !record.voids.is_empty(),
+            "form": record.paper_entry.as_ref().map(|it| json!([it.book.as_str(), it.serial])),
             "is_date_amended": record.amendments.iter().any(|act| act.reason.code == "wrong_day"),
             "acts": record.amendments.len() + record.voids.len() + voided_bags,
         }));
@@ -262,6 +271,9 @@ fn every_report_has_the_sums_of_an_independent_script_in_two_time_zones() {
         let top = ReportQuery { top: TOP, ..ReportQuery::new(ReportCode::TopFarmers) };
         let top: Vec<Value> = rows(&asha, &top).into_iter().map(Value::Array).collect();
         assert_eq!(json!(top), expected["top_farmers"]);
+        let missing = rows(&asha, &ReportQuery::new(ReportCode::MissingSerials));
+        assert!(missing.len() > 5, "{}", missing.len());
+        assert_eq!(json!(missing), expected["missing_serials"]);
         let mut late: Vec<Value> =
             rows(&asha, &ReportQuery::new(ReportCode::LateDeliveries)).into_iter().map(|row| row[1].clone()).collect();
         late.sort_by_key(Value::to_string);

@@ -96,5 +96,15 @@ for clerk, entries in cash.items():
         balance += change
         lines.append([clerk, it["date"], line, change, balance, it["id"]])
     rows["cash_book"] += [[clerk, None, "opening", None, 0, None], *lines, [clerk, None, "closing", None, balance, None]]
+rows["missing_serials"] = []
+for book, first, last in rules["books"]:
+    used = {it["form"][1] for it in deliveries if it["form"] and it["form"][0] == book and first <= it["form"][1] <= last}
+    run = []
+    for serial in range(first, max(used, default=first) + 1):
+        if serial not in used:
+            run.append(serial)
+        elif run:
+            rows["missing_serials"].append(["KOLAR", book, "deliveries", run[0], run[-1], len(run)])
+            run = []
 rows["late_deliveries"], rows["amendments"] = sorted(late), acts
 print(json.dumps(rows))

@@ -3,14 +3,14 @@ use farmtally_core::client::{
 };
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::delivery::{Print, PrintMedium, Reason};
-use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, Point, Stamp, Stroke};
+use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, PaperEntry, Point, Stamp, Stroke};
 use farmtally_core::rules::{ActionCode, Check, GradeWeight, Totals, Warning};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::DeliveryRow;
 use farmtally_core::units::{
     BagType, BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FactorCode, FarmerId, GradeCode, Grams,
-    InstrumentCode, LoadId, Location, LocationProvider, Percent, PhotoHash, ReceiptNumber, SeasonCode, Timestamp,
-    UserId,
+    InstrumentCode, LoadId, Location, LocationProvider, PaperBookCode, Percent, PhotoHash, ReceiptNumber, SeasonCode,
+    Timestamp, UserId,
 };
 
 use super::simple::SignatureView;
@@ -228,6 +228,15 @@ pub struct Reading {
     pub voids: Vec<Act>,
 }
 
+/// The numbered form of a paper book on which a record was written before it was entered.
+#[uniffi::remote(Record)]
+pub struct PaperEntry {
+    /// Code of the book
+    pub book: PaperBookCode,
+    /// Number printed on the form, at most 99,999,999
+    pub serial: u32,
+}
+
 /// A delivery as a screen shows it.
 #[uniffi::remote(Record)]
 pub struct DeliveryView {
@@ -275,6 +284,8 @@ pub struct DeliveryView {
     pub is_second_heap: bool,
     /// Why it is put on a load above its limit; null if it is not
     pub overload_reason: Option<Reason>,
+    /// Paper form on which it was written first; null if on none
+    pub paper_entry: Option<PaperEntry>,
     /// Whether it has a signature or thumb mark, also as a draft
     pub is_signed: bool,
     /// Signatures and thumb marks under a recorded delivery, oldest first, if the role may see them

@@ -1,9 +1,11 @@
 use farmtally_core::decisions::{
-    self, BagTypeRule, Centre, FactorUnit, Grade, Instrument, InstrumentInterval, InstrumentType, Lorry, Season,
+    self, BagTypeRule, Centre, FactorUnit, Grade, Instrument, InstrumentInterval, InstrumentType, Lorry, PaperBook,
+    PaperPurpose, Season,
 };
 use farmtally_core::store::decisions::Reference as CoreReference;
 use farmtally_core::units::{
-    BusinessDate, CentreCode, CommodityCode, FactorCode, GradeCode, Grams, InstrumentCode, LorryPlate, SeasonCode,
+    BusinessDate, CentreCode, CommodityCode, FactorCode, GradeCode, Grams, InstrumentCode, LorryPlate, PaperBookCode,
+    SeasonCode,
 };
 
 /// The organisation that owns the data, with the form of its numbers.
@@ -145,6 +147,30 @@ pub struct Instrument {
     pub valid_until: BusinessDate,
 }
 
+/// What the forms of a paper book are for.
+#[uniffi::remote(Enum)]
+pub enum PaperPurpose {
+    /// Deliveries
+    Deliveries,
+    /// Advances
+    Advances,
+}
+
+/// A book of numbered paper forms.
+#[uniffi::remote(Record)]
+pub struct PaperBook {
+    /// Code
+    pub code: PaperBookCode,
+    /// Number of the first form
+    pub first_serial: u32,
+    /// Number of the last form
+    pub last_serial: u32,
+    /// Centre that has the book
+    pub centre: CentreCode,
+    /// What its forms are for
+    pub purpose: PaperPurpose,
+}
+
 /// Reference data for weighing and loading.
 #[derive(Clone, Debug, PartialEq, Eq, uniffi::Record)]
 pub struct Reference {
@@ -158,6 +184,8 @@ pub struct Reference {
     pub lorries: Vec<Lorry>,
     /// The known instruments
     pub instruments: Vec<Instrument>,
+    /// The known paper books of all centres
+    pub paper_books: Vec<PaperBook>,
 }
 
 impl Reference {
@@ -169,6 +197,7 @@ impl Reference {
             commodities: reference.all::<decisions::Commodity>().map(commodity).collect(),
             lorries: reference.all::<Lorry>().cloned().collect(),
             instruments: reference.all::<Instrument>().cloned().collect(),
+            paper_books: reference.all::<PaperBook>().cloned().collect(),
         }
     }
 }

@@ -5,11 +5,12 @@ use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::container_movement::{MovementKind, Party};
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::lorry_request::Priority;
+use farmtally_core::records::plot::{GeoPoint, PlotShape};
 use farmtally_core::records::simple::{SimpleEvent, SimpleState, SimpleStep};
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
 use farmtally_core::records::{
     Advance, AdvanceRequest, CashCount, CashMovement, Conflict, ContainerMovement, Dispute, Feedback, InstrumentCheck,
-    LorryRequest, Mark, Note, QueueTicket, ReceivingNote, RetainedSample, Signature, Stamp, SupplyIntent,
+    LorryRequest, Mark, Note, Plot, QueueTicket, ReceivingNote, RetainedSample, Signature, Stamp, SupplyIntent,
     WeighbridgeTicket,
 };
 use farmtally_core::rules::{ActionCode, ContainerBalance, SupplyProposal};
@@ -142,6 +143,8 @@ views! {
     CashMovement, CashMovementView, CashMovementPage;
     /// A cash count as a screen shows it.
     CashCount, CashCountView, CashCountPage;
+    /// A plot as a screen shows it.
+    Plot, PlotView, PlotPage;
 }
 
 /// Fields of a note.
@@ -437,4 +440,36 @@ pub struct InstrumentCheck {
     pub shown_value: u32,
     /// Whether the instrument may be used
     pub has_passed: bool,
+}
+
+/// A place on the globe.
+#[uniffi::remote(Record)]
+pub struct GeoPoint {
+    /// Latitude in degrees × 10⁷
+    pub latitude_e7: i32,
+    /// Longitude in degrees × 10⁷
+    pub longitude_e7: i32,
+}
+
+/// Where a plot lies.
+#[uniffi::remote(Enum)]
+pub enum PlotShape {
+    /// One place on the land; its border is not known
+    Point { point: GeoPoint },
+    /// The border, 3 to 200 points in either direction; the last point is joined with the first
+    Ring { points: Vec<GeoPoint> },
+}
+
+/// Fields of a plot.
+#[uniffi::remote(Record)]
+pub struct Plot {
+    /// Farmer who works the land
+    pub farmer_id: FarmerId,
+    /// Name by which the farmer knows it, one line of at most 200 characters; must not be empty
+    pub name: String,
+    /// Where it lies
+    pub shape: PlotShape,
+    /// Area in square metres that the farmer or a land register says; null if not asked
+    #[uniffi(default = None)]
+    pub declared_area_m2: Option<u32>,
 }

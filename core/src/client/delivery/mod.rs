@@ -16,21 +16,22 @@ use view::{Surroundings, load_state};
 
 use super::action::Action;
 use super::draft::find_draft;
+use super::land::check_land;
 use super::load::check_load;
 use super::signature::signatures_under;
 use super::{Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
-use crate::decisions::{RuleSet, Windows};
+use crate::decisions::{PaperBook, PaperPurpose, RuleSet, Windows};
 use crate::permission::Capability;
 use crate::records::delivery::DeliverySnapshot;
 use crate::records::draft::Draft;
-use crate::records::{AnyRecord, Delivery, Kind, Merged, RecordKind, Signature, encode};
+use crate::records::{AnyRecord, Delivery, Kind, Merged, PaperEntry, RecordKind, Signature, encode};
 use crate::rules::{ActionCode, Check, Heap, check_delivery, check_draft};
 use crate::scope::Scope;
 use crate::store::heaps::{self, Weighed};
 use crate::store::outbox::SyncState;
-use crate::store::{drafts, seam};
-use crate::units::DeliveryId;
+use crate::store::{drafts, paper_books, seam};
+use crate::units::{CentreCode, DeliveryId};
 
 impl FieldClient {
     /// Records a draft: it counts, is sent, and can only be amended or voided. Its author is the current user, who must be the one who
@@ -124,6 +125,10 @@ impl FieldClient {
             }
             checks.extend(of_load);
         }
+        if let Some(entry) = &draft.paper_entry {
+            checks.extend(check_paper_entry(action, entry, &draft.centre, PaperPurpose::Deliveries)?);
+        }
+        checks.extend(check_land(action, draft)?);
         if may_be_recorded_already(action, draft, rules.windows)? {
             checks.push(Check::PossibleDuplicate);
         }
@@ -162,6 +167,24 @@ fn require_known(draft: &Draft, rules: &RuleSet) -> Result<(), Error> {
         require_grade(Some(rules), grade.as_ref())?;
     }
     draft.readings.iter().try_for_each(|reading| require_readable(Some(rules), reading))
+}
+
+/// Returns the checks of the paper form on which a record was written first.
+fn check_paper_entry(
+    action: &Action<'_>,
+    entry: &PaperEntry,
+    centre: &CentreCode,
+    purpose: PaperPurpose,
+) -> Result<Vec<Check>, Error> {
+    let mut checks = Vec::new();
+    let book = action.author.reference.latest::<PaperBook>(entry.book.as_str());
+    if !book.is_some_and(|book| book.has(entry.serial) && book.centre == *centre && book.purpose == purpose) {
+        checks.push(Check::PaperSerialUnknown);
+    }
+    if !paper_books::entered_from(&mut seam(action.db), std::slice::from_ref(entry))?.is_empty() {
+        checks.push(Check::PaperSerialRepeated);
+    }
+    Ok(checks)
 }
 
 /// Returns whether the farmer has another delivery on this phone that may be the same heap, recorded twice.

@@ -8,7 +8,7 @@ use crate::records::draft::Draft;
 use crate::records::load::LoadState;
 use crate::records::simple::SimpleState;
 use crate::records::{
-    Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, Reading, Signature, Stamp,
+    Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, PaperEntry, Reading, Signature, Stamp,
 };
 use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, Warning, WeightInput, draft_actions, weigh};
 use crate::store::outbox::{self, SyncState};
@@ -171,6 +171,8 @@ pub struct DeliveryView {
     pub is_second_heap: bool,
     /// Why it is put on a load above its limit, if it is.
     pub overload_reason: Option<Reason>,
+    /// Paper form on which it was written first; `None` if on none.
+    pub paper_entry: Option<PaperEntry>,
     /// Whether it has a signature or thumb mark, also as a draft.
     pub is_signed: bool,
     /// Signatures and thumb marks under a recorded delivery, oldest first, if the role may see them.
@@ -294,6 +296,7 @@ impl FieldClient {
             overload_reason: delivery.overload_reason,
             is_signed: signatures.iter().any(|it| it.state == SimpleState::Open),
             signatures,
+            paper_entry: delivery.paper_entry,
             prints: delivery.prints,
             replaces: delivery.replaces,
             replaced_by,
@@ -344,6 +347,7 @@ impl FieldClient {
             location: draft.location,
             is_second_heap: draft.is_second_heap,
             overload_reason: draft.overload_reason.clone(),
+            paper_entry: draft.paper_entry.clone(),
             is_signed: draft.mark.is_some(),
             signatures: Vec::new(),
             prints: Vec::new(),

@@ -50,6 +50,7 @@ impl Desk<'_> {
             currency: self.currency()?,
             amendment: self.amendment(delivery, &totals),
             void_reason: delivery.voids.last().map(|act| reason_text(&act.reason)),
+            paper_form: delivery.paper_entry.as_ref().map(|it| format!("{} {}", it.book, it.serial)),
             replaces: self.receipt_of(delivery.replaces)?,
             replaced_by: self.receipt_of(replaced_by)?,
             signature: Some(self.signature(delivery, version, &totals)),

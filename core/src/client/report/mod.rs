@@ -9,6 +9,7 @@ mod export;
 mod lines;
 mod money;
 mod scan;
+mod serials;
 mod totals;
 mod unsent;
 
@@ -65,6 +66,8 @@ named! {
         Advances = "advances",
         /// Cash of users, line by line.
         CashBook = "cash_book",
+        /// Forms of paper books from which nothing was entered.
+        MissingSerials = "missing_serials",
     }
 }
 
@@ -169,6 +172,7 @@ impl ReportCode {
             Self::Unsent => unsent::UNSENT.to_vec(),
             Self::Advances => money::ADVANCES.to_vec(),
             Self::CashBook => money::CASH_BOOK.to_vec(),
+            Self::MissingSerials => serials::MISSING.to_vec(),
         }
     }
 }
@@ -219,7 +223,11 @@ fn check(query: &ReportQuery, author: &Author) -> Result<(), Error> {
             wrong("from_date", "a day book is of one day, the first and the last")
         }
         ReportCode::Unsent if query.centre.is_some() => wrong("centre", "unsent records are listed of all centres"),
-        ReportCode::Unsent | ReportCode::Loads | ReportCode::Farmers | ReportCode::CashBook
+        ReportCode::Unsent
+        | ReportCode::Loads
+        | ReportCode::Farmers
+        | ReportCode::CashBook
+        | ReportCode::MissingSerials
             if query.farmer_id.is_some() =>
         {
             wrong("farmer_id", "this report is not of one farmer")
@@ -254,6 +262,7 @@ impl Run<'_> {
             ReportCode::Unsent => self.unsent(sink),
             ReportCode::Advances => self.advances(sink),
             ReportCode::CashBook => self.cash_book(sink),
+            ReportCode::MissingSerials => self.missing_serials(sink),
         }
     }
 

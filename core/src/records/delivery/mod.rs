@@ -11,8 +11,8 @@ pub(crate) use values::{Amendment, add_readings, amend, print, void};
 pub use values::{Print, PrintMedium, Reason};
 
 use super::{
-    Bag, BagCount, Class, Conflict, Error, Fields, KeyRule, Lot, Privacy, Reading, RecordKind, Shape, Stamp, Table,
-    Topic,
+    Bag, BagCount, Class, Conflict, Error, Fields, KeyRule, Lot, PaperEntry, Privacy, Reading, RecordKind, Shape,
+    Stamp, Table, Topic,
 };
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
@@ -111,6 +111,8 @@ pub struct Delivery {
     pub is_second_heap: bool,
     /// Why it was put on a load above its limit, if it was.
     pub overload_reason: Option<Reason>,
+    /// Paper form on which it was written first; `None` if on none.
+    pub paper_entry: Option<PaperEntry>,
     /// All bags ever added, including voided ones, sorted by number.
     pub bags: Vec<DeliveryBag>,
     /// All lots and vehicles ever added, including voided ones, sorted by number.
@@ -240,6 +242,8 @@ impl RecordKind for Delivery {
             (Column::int("bag_count"), |it| Value::int(it.bag_count())),
             (Column::int("gross_g"), |it| Value::int(it.gross().0)),
             (Column::blob("replaces"), |it| it.replaces.to_value()),
+            (Column::text("paper_book"), |it| it.paper_entry.as_ref().map_or(Value::Null, |it| it.book.to_value())),
+            (Column::int("paper_serial"), |it| it.paper_entry.as_ref().map_or(Value::Null, |it| Value::int(it.serial))),
         ],
     };
     // The totals of loads depend on deliveries.

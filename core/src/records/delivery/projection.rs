@@ -67,6 +67,7 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         replaces: snapshot.replaces,
         is_second_heap: snapshot.is_second_heap,
         overload_reason: snapshot.overload_reason,
+        paper_entry: snapshot.paper_entry,
         bags,
         lots,
         bag_counts,

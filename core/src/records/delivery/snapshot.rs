@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::super::draft::Draft;
 use super::super::shape::SNAPSHOT;
-use super::super::{Bag, BagCount, Change, Error, Lot, Reading, Stamp, bags, decode};
+use super::super::{Bag, BagCount, Change, Error, Lot, PaperEntry, Reading, Stamp, bags, decode};
 use super::values::Reason;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, HybridTime, LoadId, Location,
@@ -48,6 +48,9 @@ pub(crate) struct DeliverySnapshot {
     /// Why it was put on a load above its limit.
     #[n(14)]
     pub(crate) overload_reason: Option<Reason>,
+    /// Paper form on which it was written first.
+    #[n(15)]
+    pub(crate) paper_entry: Option<PaperEntry>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the derived encoder calls")]
@@ -109,6 +112,7 @@ impl DeliverySnapshot {
             is_second_heap: draft.is_second_heap,
             earlier_users: draft.earlier_users,
             overload_reason: draft.overload_reason,
+            paper_entry: draft.paper_entry,
         }
     }
 

@@ -29,6 +29,8 @@ named! {
         TooMany = "too_many",
         /// Two fields of which only one may be there.
         Ambiguous = "ambiguous",
+        /// A farmer or plot that the server does not have.
+        UnknownRecord = "unknown_record",
         /// A published rule set, which cannot change.
         Published = "published",
         /// A season that ends before it begins.

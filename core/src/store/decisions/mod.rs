@@ -143,6 +143,11 @@ fn row(db: &mut dyn Reader, kind: u8, subject: &str) -> Result<Option<(Decision,
     row.map(|(body, sequence)| Ok((read(&body)?, sequence))).transpose()
 }
 
+/// Returns the content of a decision as it is stored.
+pub(super) fn content(bytes: &[u8]) -> Result<Content, Error> {
+    read(bytes)?.content().map_err(corrupt)
+}
+
 fn read(bytes: &[u8]) -> Result<Decision, Error> {
     decode(bytes).map_err(corrupt)
 }

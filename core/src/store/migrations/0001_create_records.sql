@@ -27,7 +27,9 @@ CREATE TABLE deliveries (
     conflicts      INTEGER NOT NULL,
     bag_count      INTEGER NOT NULL,           -- bags that count
     gross_g        INTEGER NOT NULL,
-    replaces       BLOB                        -- delivery that this one replaces
+    replaces       BLOB,                       -- delivery that this one replaces
+    paper_book     TEXT,                       -- code of the paper book on whose form it was written first
+    paper_serial   INTEGER                     -- number of that form
 ) STRICT;
 CREATE INDEX deliveries_by_day ON deliveries (scope, business_day, recorded_at_ms);
 CREATE INDEX deliveries_by_measuring ON deliveries (scope, measured_at_ms);
@@ -37,6 +39,7 @@ CREATE INDEX voided_deliveries ON deliveries (scope, business_day, recorded_at_m
 -- The totals of a load are read from this index alone.
 CREATE INDEX deliveries_by_load ON deliveries (load_id, is_voided, bag_count, gross_g);
 
+CREATE INDEX deliveries_by_paper ON deliveries (paper_book, paper_serial, is_voided) WHERE paper_book IS NOT NULL;
 CREATE INDEX deliveries_by_replaced ON deliveries (replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE loads (
@@ -135,7 +138,7 @@ CREATE TABLE reference (
     body    BLOB NOT NULL,                     -- bytes of the decision as received
     PRIMARY KEY (kind, subject)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX reference_by_scope ON reference (scope);
+CREATE INDEX reference_by_scope ON reference (scope, seq);
 
 -- Records that decisions name; the decision is in the log, and a kind with rows has its own table.
 CREATE TABLE decision_documents (

@@ -36,7 +36,9 @@ CREATE TABLE deliveries (
     conflicts      BIGINT NOT NULL,
     bag_count      BIGINT NOT NULL,           -- bags that count
     gross_g        BIGINT NOT NULL,
-    replaces       BYTEA                        -- delivery that this one replaces
+    replaces       BYTEA,                       -- delivery that this one replaces
+    paper_book     TEXT COLLATE "C",                       -- code of the paper book on whose form it was written first
+    paper_serial   BIGINT                     -- number of that form
 );
 ALTER TABLE deliveries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE deliveries FORCE ROW LEVEL SECURITY;
@@ -50,6 +52,7 @@ CREATE INDEX voided_deliveries ON deliveries (organisation, scope, business_day,
 -- The totals of a load are read from this index alone.
 CREATE INDEX deliveries_by_load ON deliveries (organisation, load_id, is_voided, bag_count, gross_g);
 
+CREATE INDEX deliveries_by_paper ON deliveries (organisation, paper_book, paper_serial, is_voided) WHERE paper_book IS NOT NULL;
 CREATE INDEX deliveries_by_replaced ON deliveries (organisation, replaces) WHERE replaces IS NOT NULL;
 
 CREATE TABLE loads (
@@ -192,7 +195,7 @@ ALTER TABLE reference ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reference FORCE ROW LEVEL SECURITY;
 CREATE POLICY reference_of_organisation ON reference
     USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
-CREATE INDEX reference_by_scope ON reference (organisation, scope);
+CREATE INDEX reference_by_scope ON reference (organisation, scope, seq);
 
 -- Records that decisions name; the decision is in the log, and a kind with rows has its own table.
 CREATE TABLE decision_documents (

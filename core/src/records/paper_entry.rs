@@ -1,0 +1,17 @@
+//! Entries that were written on numbered paper first.
+
+use minicbor::{Decode, Encode};
+
+use crate::units::PaperBookCode;
+
+/// The numbered form of a paper book on which a record was written before it was entered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(array)]
+pub struct PaperEntry {
+    /// Code of the book.
+    #[n(0)]
+    pub book: PaperBookCode,
+    /// Number printed on the form.
+    #[n(1)]
+    pub serial: u32,
+}
