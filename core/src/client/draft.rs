@@ -272,6 +272,38 @@ impl Draft {
                 self.season = FieldClient::season_of(author, &self.commodity, *date)?;
                 self.business_date = *date;
             }
+            DraftEdit::SetMark(mark) => self.mark = mark.as_ref().map(stored_mark).transpose()?,
+            DraftEdit::SetOverloadReason(reason) => {
+                self.overload_reason = reason.as_ref().map(checked).transpose()?;
+            }
+            DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
+            DraftEdit::SetLocation(location) => {
+                location.check().map_err(|error| Error::invalid("location", error))?;
+                self.location = Some(*location);
+            }
+            DraftEdit::AddReading(input) => {
+                let reading = Reading { user_id: Some(self.user_id), ..Reading::from(input) };
+                require_readable(self.rules(author), &reading)?;
+                require_few_readings(self.readings.len() + 1)?;
+                self.readings.push(reading);
+            }
+            DraftEdit::RemoveReading { place } => {
+                let index = (*place as usize).checked_sub(1).filter(|index| *index < self.readings.len());
+                let index = index.ok_or_else(|| Error::invalid("place", format!("there is no reading {place}")))?;
+                self.readings.remove(index);
+            }
+            DraftEdit::AddBag { .. }
+            | DraftEdit::RepeatBag
+            | DraftEdit::AddLot { .. }
+            | DraftEdit::Remove { .. }
+            | DraftEdit::SetBagCounts(_) => self.weigh(author, edit, now)?,
+        }
+        Ok(())
+    }
+
+    /// Applies a step that changes what was weighed or counted; does nothing for any other.
+    fn weigh(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
+        match edit {
             DraftEdit::AddBag { gross, bag_type, source, grade, scale } => {
                 require_grade(self.rules(author), grade.as_ref())?;
                 self.add_bag(Bag {
@@ -324,29 +356,11 @@ impl Draft {
                 }
                 self.bag_counts.clone_from(counts);
             }
-            DraftEdit::AddReading(input) => {
-                let reading = Reading { user_id: Some(self.user_id), ..Reading::from(input) };
-                require_readable(self.rules(author), &reading)?;
-                require_few_readings(self.readings.len() + 1)?;
-                self.readings.push(reading);
-            }
-            DraftEdit::RemoveReading { place } => {
-                let index = (*place as usize).checked_sub(1).filter(|index| *index < self.readings.len());
-                let index = index.ok_or_else(|| Error::invalid("place", format!("there is no reading {place}")))?;
-                self.readings.remove(index);
-            }
-            DraftEdit::SetMark(mark) => self.mark = mark.as_ref().map(stored_mark).transpose()?,
-            DraftEdit::SetOverloadReason(reason) => {
-                self.overload_reason = reason.as_ref().map(checked).transpose()?;
-            }
-            DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
-            DraftEdit::SetLocation(location) => {
-                location.check().map_err(|error| Error::invalid("location", error))?;
-                self.location = Some(*location);
-            }
+            _ => {}
         }
         Ok(())
     }
+
     /// Returns the rules of the draft's commodity and day, if they are on this phone.
     fn rules<'a>(&self, author: &'a Author) -> Option<&'a RuleSet> {
         author.reference.rules_on(&self.commodity, self.business_date)
