@@ -58,6 +58,10 @@ pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 pub const MAX_BAGS: usize = 2_000;
 /// Lots of one delivery, counting voided ones (hard).
 pub const MAX_LOTS: usize = 200;
+/// Moves of parts of one delivery to which a phone adds more (hard).
+pub const MAX_MOVES: usize = 200;
+/// Bags and lots that all moves of one delivery name after merging, each counted as often as it is named (hard).
+pub const MAX_MERGED_MOVED: usize = 1_000_000;
 /// Bags of one type and grade that are counted in lots and vehicles (hard).
 pub const MAX_BAG_COUNT: u32 = 100_000;
 /// Readings of one delivery, counting voided ones, to which a phone adds more (hard).

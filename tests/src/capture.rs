@@ -184,6 +184,12 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
         DeliveryEdit::SetBagCounts(vec![BagCount { bag_type: BagType::default(), grade: None, count: 0 }]),
     ];
     let amended = asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
+    let apart = DeliveryEdit::SetLoadOfBags {
+        load_id: Some(load.load_id),
+        ids: vec![amended.bags[1].bag_id.clone()],
+        overload_reason: Some(reason("last_lorry")),
+    };
+    let amended = asha.client.amend_delivery(amended.basis, &reason("no_room"), &[apart]).expect("put apart");
     let read = asha.client.add_readings(amended.basis, &[moisture(1_500)]).expect("read");
     let signed = asha.client.sign_delivery(read.basis, &mark()).expect("signed");
     asha.client.record_print(signed.basis, PrintMedium::Paper).expect("printed");

@@ -116,6 +116,20 @@ impl Person {
         self.client.amend_delivery(basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
     }
 
+    /// Puts the bags with these numbers of a recorded delivery on a load of their own; `None` takes them off their load.
+    pub fn puts_apart(
+        &self,
+        delivery: DeliveryId,
+        numbers: &[u32],
+        load: Option<LoadId>,
+    ) -> Result<DeliveryView, Error> {
+        let view = self.client.delivery(delivery)?;
+        let bags = view.bags.iter().filter(|bag| numbers.contains(&bag.number));
+        let ids = bags.map(|bag| bag.bag_id.clone()).collect();
+        let edit = DeliveryEdit::SetLoadOfBags { load_id: load, ids, overload_reason: None };
+        self.client.amend_delivery(view.basis, &reason("no_room"), &[edit])
+    }
+
     /// Voids a recorded delivery.
     pub fn voids(&self, delivery: DeliveryId) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;

@@ -1,5 +1,7 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
+use std::collections::BTreeSet;
+
 use super::delivery::{checked, require_few_readings, require_grade, require_readable, stored_mark, too_many};
 use super::{
     Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_farmer, require_record,
@@ -40,8 +42,15 @@ pub struct StartDraft {
 pub enum DraftEdit {
     /// Sets the farmer.
     SetFarmer(FarmerId),
-    /// Sets the load; `None` takes the draft off its load.
+    /// Sets the load of all that was not put apart; `None` takes it off its load.
     SetLoad(Option<LoadId>),
+    /// Puts bags and lots on a load of their own, or back on that of the draft by naming it; `None` for no load. The rest stays.
+    SetLoadOfBags {
+        /// The load; `None` for none.
+        load_id: Option<LoadId>,
+        /// Numbers of the bags and lots.
+        numbers: Vec<u32>,
+    },
     /// Sets the number of bags that the farmer declares; `None` removes it.
     SetDeclaredBags(Option<u32>),
     /// Sets the day for which it counts, and with it the season; refused if no season of the commodity covers the day.
@@ -241,7 +250,8 @@ impl Draft {
             require_farmer(db, author, farmer)?;
         }
         let season = Scope::Season(self.centre.clone(), self.season.clone());
-        if let Some(load) = self.load_id {
+        let loads: BTreeSet<LoadId> = self.apart.iter().map(|it| it.load_id).chain([self.load_id]).flatten().collect();
+        for load in loads {
             require_record(db, Kind::of::<Load>(), load.into(), "load_id", &season)?;
         }
         let (Some(replaced), None) = (self.replaces, self.receipt_sequence) else { return Ok(()) };
@@ -296,6 +306,7 @@ impl Draft {
             | DraftEdit::RepeatBag
             | DraftEdit::AddLot { .. }
             | DraftEdit::Remove { .. }
+            | DraftEdit::SetLoadOfBags { .. }
             | DraftEdit::SetBagCounts(_) => self.weigh(author, edit, now)?,
         }
         Ok(())
@@ -348,6 +359,15 @@ impl Draft {
                 if self.bags.len() + self.lots.len() == before {
                     return Err(Error::invalid("number", format!("no bag or lot has the number {number}")));
                 }
+                self.forget_apart(&[*number]);
+            }
+            DraftEdit::SetLoadOfBags { load_id, numbers } => {
+                let known = self.bags.iter().map(|bag| bag.number).chain(self.lots.iter().map(|lot| lot.number));
+                let known: BTreeSet<u32> = known.collect();
+                if numbers.is_empty() || numbers.iter().any(|number| !known.contains(number)) {
+                    return Err(Error::invalid("numbers", "name bags and lots of the draft by their numbers"));
+                }
+                self.put_apart(*load_id, numbers);
             }
             DraftEdit::SetBagCounts(counts) => {
                 check_bag_counts(counts).map_err(|wrong| Error::invalid("bag_counts", wrong))?;

@@ -9,6 +9,7 @@ use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::load::LoadState;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
@@ -44,6 +45,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "adds a bag", weight: 8, act: adds_bag },
     Action { name: "voids a bag", weight: 4, act: voids_bag },
     Action { name: "moves", weight: 8, act: moves },
+    Action { name: "puts a bag apart", weight: 6, act: puts_apart },
     Action { name: "voids", weight: 4, act: voids },
     Action { name: "two change one at once", weight: 6, act: two_at_once },
     Action { name: "adds to a delivery", weight: 6, act: adds_later },
@@ -244,14 +246,36 @@ fn moves(world: &mut World, who: usize) {
     }
 }
 
+fn puts_apart(world: &mut World, who: usize) {
+    if let Some(delivery) = any_delivery(world) {
+        puts_apart_of(world, who, delivery);
+    }
+}
+
+fn puts_apart_of(world: &mut World, who: usize, delivery: DeliveryId) {
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let standing: Vec<(String, i64)> =
+        view.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| (bag.bag_id.clone(), bag.gross_g.0)).collect();
+    let Some((bag_id, grams)) = world.picks(&standing) else { return };
+    let mut here = loads_here(world, who);
+    let client = world.phones[who].client();
+    here.retain(|load| client.load(*load).is_ok_and(|it| matches!(it.state, LoadState::Planned | LoadState::Open)));
+    let load = if world.once_in(4) { None } else { world.picks(&here) };
+    let sign = ActMatcher::after(view.amendments.iter().map(|act| act.stamp).collect());
+    world.expect_durable(who, FactKind::PutApart { delivery, grams, load, sign }, |client| {
+        let edit = DeliveryEdit::SetLoadOfBags { load_id: load, ids: vec![bag_id], overload_reason: None };
+        client.amend_delivery(view.basis, &reason("no_room"), &[edit])
+    });
+}
+
+fn loads_here(world: &World, who: usize) -> Vec<LoadId> {
+    let client = world.phones[who].client();
+    world.loads.iter().filter(|(load, _)| client.load(*load).is_ok()).map(|(load, _)| *load).collect()
+}
+
 fn moves_it(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
-    let here: Vec<LoadId> = world
-        .loads
-        .iter()
-        .filter(|(load, _)| world.phones[who].client().load(*load).is_ok())
-        .map(|(load, _)| *load)
-        .collect();
+    let here = loads_here(world, who);
     let load = if world.once_in(4) { None } else { world.picks(&here) };
     let sign = ActMatcher::after(view.amendments.iter().map(|act| act.stamp).collect());
     world.expect_durable(who, FactKind::Moved { delivery, load, sign }, |client| {
@@ -296,13 +320,14 @@ fn two_at_once(world: &mut World, who: usize) {
     let mut both = world.recorded_deliveries();
     both.retain(|delivery| is_on(who, delivery) && is_on(other, delivery));
     let Some(delivery) = world.picks(&both) else { return };
-    let (first, second) = (world.rng.random_range(0..8), world.rng.random_range(0..8));
+    let (first, second) = (world.rng.random_range(0..10), world.rng.random_range(0..10));
     let second = if world.once_in(2) { first } else { second };
     for (phone, change) in [(who, first), (other, second)] {
         match change {
             0 => voids_it(world, phone, delivery),
             1 => voids_bag_in(world, phone, delivery),
             2 | 3 => adds_bag_to(world, phone, delivery),
+            4 | 5 => puts_apart_of(world, phone, delivery),
             _ => moves_it(world, phone, delivery),
         }
     }

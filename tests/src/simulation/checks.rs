@@ -113,6 +113,7 @@ impl World {
         let whole = expected_deliveries(&facts);
         let books = sums(&facts, &whole);
         check_exactly(&facts, &mut server, &whole);
+        check_loads(&mut server, &whole);
         for it in whole.values() {
             let moves = it.standing_moves();
             if moves.iter().any(|(load, _)| *load != moves[0].0) {
@@ -308,6 +309,7 @@ fn expected_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, ExpectedDelivery<
         | FactKind::BagAdded { delivery, .. }
         | FactKind::BagVoided { delivery, .. }
         | FactKind::Moved { delivery, .. }
+        | FactKind::PutApart { delivery, .. }
         | FactKind::Added { delivery, .. }
         | FactKind::Voided { delivery }) = &fact.what
         else {
@@ -354,6 +356,21 @@ impl ExpectedDelivery<'_> {
         standing.map(|(load, own, _)| (load, own)).collect()
     }
 
+    /// The loads that the bag of a weight may be on, if it was put apart: as [`Self::loads`], by the moves of this bag.
+    fn loads_of(&self, bag: i64) -> Option<Vec<Option<LoadId>>> {
+        let moves = self.facts.iter().filter_map(|fact| match &fact.what {
+            FactKind::PutApart { grams, load, sign, .. } if *grams == bag => {
+                Some((*load, sign.own?, sign.seen.as_slice()))
+            }
+            _ => None,
+        });
+        let is_seen = |own: &Stamp| moves.clone().any(|(_, _, seen)| seen.contains(own));
+        let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
+        let standing: Vec<_> = moves.clone().filter(|(_, own, _)| !is_seen(own)).collect();
+        let best = standing.iter().map(|(_, own, _)| rank(own)).max()?;
+        Some(standing.into_iter().filter(|(_, own, _)| rank(own) == best).map(|(load, ..)| load).collect())
+    }
+
     /// The loads it may be on: that of the latest move that no other move saw, a clock not in doubt first; several if stamps are equal. The
     /// recorded one if it was never moved.
     fn loads(&self) -> Vec<Option<LoadId>> {
@@ -368,6 +385,30 @@ impl ExpectedDelivery<'_> {
         });
         recorded.collect()
     }
+}
+
+/// Checks the sums that the server has for each load against the facts. A bag that may be on several loads is looked up in its record.
+fn check_loads(server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, ExpectedDelivery<'_>>) {
+    let mut expected = BTreeMap::<Option<LoadId>, (u64, i64)>::new();
+    for (delivery, it) in whole.iter().filter(|(_, it)| !it.is_voided) {
+        let shown = server.delivery(*delivery).expect("a delivery");
+        let own = it.loads();
+        for grams in it.counted_bags() {
+            let loads = it.loads_of(grams).unwrap_or_else(|| own.clone());
+            let load = match loads.as_slice() {
+                [load] => *load,
+                _ => shown.bags.iter().find(|bag| bag.bag.gross.grams().0 == grams).expect("a bag").load_id,
+            };
+            let (bags, gross) = expected.entry(load).or_default();
+            *bags += 1;
+            *gross += grams;
+        }
+    }
+    let sums = server.sums_of_loads();
+    let has_bags =
+        |(load, (bags, gross)): (&Option<LoadId>, &(u64, i64))| (*bags > 0).then_some((*load, (*bags, *gross)));
+    let sums: BTreeMap<_, _> = sums.iter().filter_map(has_bags).collect();
+    assert_eq!(sums, expected, "bags and gross weights on each load");
 }
 
 /// Expected sums by centre and business date; `whole` is from [`expected_deliveries`].
@@ -408,7 +449,13 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         standing.sort_unstable();
         assert_eq!(standing, it.counted_bags(), "the bags of {delivery} that count");
         let amended = count(|what| {
-            matches!(what, FactKind::BagAdded { .. } | FactKind::BagVoided { .. } | FactKind::Moved { .. })
+            matches!(
+                what,
+                FactKind::BagAdded { .. }
+                    | FactKind::BagVoided { .. }
+                    | FactKind::Moved { .. }
+                    | FactKind::PutApart { .. }
+            )
         });
         assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
         assert_eq!(shown.voids.len(), count(|what| matches!(what, FactKind::Voided { .. })), "the voids of {delivery}");
@@ -422,6 +469,15 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         }
         let loads = it.loads();
         assert!(loads.contains(&shown.load_id), "{delivery} lies on {:?}, not on {loads:?}", shown.load_id);
+        for bag in &shown.bags {
+            let loads = it.loads_of(bag.bag.gross.grams().0).unwrap_or_else(|| vec![shown.load_id]);
+            assert!(
+                loads.contains(&bag.load_id),
+                "{} of {delivery} is on {:?}, not on {loads:?}",
+                bag.key,
+                bag.load_id
+            );
+        }
     }
     let mut loads = BTreeMap::<LoadId, (usize, usize)>::new();
     for fact in facts {

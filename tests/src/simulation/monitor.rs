@@ -169,6 +169,7 @@ fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
         | FactKind::BagAdded { delivery, .. }
         | FactKind::BagVoided { delivery, .. }
         | FactKind::Moved { delivery, .. }
+        | FactKind::PutApart { delivery, .. }
         | FactKind::Added { delivery, .. }
         | FactKind::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
         FactKind::Opened { load }

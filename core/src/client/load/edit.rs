@@ -143,7 +143,7 @@ fn request_close(
     manifest: Vec<ManifestLine>,
     shown_hash: &str,
 ) -> Result<Put, Error> {
-    if drafts::all(action.db)?.iter().any(|(_, _, draft)| draft.load_id == Some(load_id)) {
+    if drafts::all(action.db)?.iter().any(|(_, _, draft)| draft.is_for(load_id)) {
         return Err(Error::not_allowed("a draft for this load is still open: record or discard it first"));
     }
     if hash_of(&manifest) != shown_hash {

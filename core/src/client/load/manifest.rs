@@ -15,7 +15,7 @@ pub(in crate::client) fn hash_of(manifest: &[ManifestLine]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(encode(&manifest)))
 }
 
-/// Returns the checks of a load to which a delivery of gross weight `more` is added; none if the load is not on this phone. The last one of
+/// Returns the checks of a load to which gross weight `more` is added; none if the load is not on this phone. The last one of
 /// [`Check::NearCapacity`] and [`Check::OverCapacity`] that holds is returned.
 pub(in crate::client) fn check_load(
     db: &rusqlite::Connection,
@@ -43,16 +43,17 @@ pub(in crate::client) fn check_load(
     Ok(checks)
 }
 
-/// Returns the deliveries on a load that are not voided, ordered by id.
+/// Returns the deliveries, and parts of deliveries, on a load that are not voided, ordered by id.
 pub(in crate::client) fn manifest_of(db: &rusqlite::Connection, load_id: LoadId) -> Result<Vec<ManifestLine>, Error> {
     let mut lines = Vec::new();
-    for row in rows::deliveries_on(&mut seam(db), load_id)? {
-        let heads = stored::find(&mut seam(db), row.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);
+    for on_load in rows::parts_on(&mut seam(db), load_id)? {
+        let heads = stored::find(&mut seam(db), on_load.delivery_id.into())?.map_or(Vec::new(), |it| it.heads);
         lines.push(ManifestLine {
-            delivery_id: row.delivery_id,
+            delivery_id: on_load.delivery_id,
             version: version(&heads),
-            bags: row.bags,
-            gross: row.gross_g,
+            bags: on_load.bags,
+            gross: on_load.gross_g,
+            is_part: on_load.is_part,
         });
     }
     Ok(lines)

@@ -2,18 +2,21 @@
 //!
 //! Invariants: the recorded snapshot never changes; a void is final; bags, lots, readings, signatures and prints are only added or voided.
 
+mod parts;
 mod projection;
 mod snapshot;
 mod values;
 
+pub use parts::{LoadPart, Move, PutApart};
+pub(crate) use parts::{Loaded, parts};
 pub(crate) use snapshot::DeliverySnapshot;
 pub(crate) use values::{Amendment, add_readings, amend, print, sign, void};
 pub use values::{Print, PrintMedium, Reason};
 
 use super::signature::Mark;
 use super::{
-    Bag, BagCount, Class, Conflict, Error, Fields, KeyRule, Lot, Privacy, Reading, RecordKind, Shape, Stamp, Table,
-    Topic,
+    Bag, BagCount, Class, Conflict, Details, Error, Fields, KeyRule, Lot, Privacy, Reading, RecordKind, Shape, Stamp,
+    Table, Topic,
 };
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
@@ -38,6 +41,8 @@ pub struct DeliveryBag {
     pub key: String,
     /// The bag as weighed.
     pub bag: Bag,
+    /// Load that it is on; `None` for none.
+    pub load_id: Option<LoadId>,
     /// Voids of this bag itself. Without any it counts, unless the delivery is voided.
     pub voids: Vec<Act>,
 }
@@ -49,6 +54,8 @@ pub struct DeliveryLot {
     pub key: String,
     /// The lot as weighed.
     pub lot: Lot,
+    /// Load that it is on; `None` for none.
+    pub load_id: Option<LoadId>,
     /// Voids of this lot itself.
     pub voids: Vec<Act>,
 }
@@ -105,8 +112,10 @@ pub struct Delivery {
     pub receipt_sequence: u32,
     /// Day that the delivery counts for.
     pub business_date: BusinessDate,
-    /// Load that the delivery is on; `None` for none.
+    /// Load of the bags and lots that were not put apart; `None` for none.
     pub load_id: Option<LoadId>,
+    /// Moves of bags and lots to loads of their own, oldest first.
+    pub moves: Vec<Move>,
     /// Number of bags that the farmer declared; `None` if not asked.
     pub declared_bags: Option<u32>,
     /// Readings in their order, including voided ones; the rule set says which of several counts.
@@ -201,6 +210,11 @@ impl Delivery {
     }
 }
 
+/// Returns a load as the value of a column.
+fn load_value(load_id: Option<LoadId>) -> Value<'static> {
+    load_id.map_or(Value::Null, |load| Value::Blob(load.as_bytes().to_vec().into()))
+}
+
 impl RecordKind for Delivery {
     const NUMBER: u8 = 1;
     const NAME: &'static str = "delivery";
@@ -212,6 +226,7 @@ impl RecordKind for Delivery {
         KeyRule::of(Class::AddAbout, "x", Capability::AmendDelivery, "a voided bag, lot or reading, by its key"),
         KeyRule::of(Class::Add, "e", Capability::AmendDelivery, "amended or voided"),
         KeyRule::of(Class::Register, "load", Capability::AmendDelivery, "the load it lies on"),
+        KeyRule::of(Class::Add, "t", Capability::AmendDelivery, "bags and lots that were put on a load of their own"),
         KeyRule::of(Class::Register, "date", Capability::AmendDelivery, "the business date"),
         KeyRule::of(Class::Register, "count", Capability::AmendDelivery, "the declared number of bags"),
         KeyRule::of(Class::Register, "bags", Capability::AmendDelivery, "the bags counted in lots and vehicles"),
@@ -224,7 +239,7 @@ impl RecordKind for Delivery {
         key: "delivery_id",
         columns: &[
             (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
-            (Column::blob("load_id"), |it| it.load_id.to_value()),
+            (Column::blob("load_id"), |it| load_value(it.main_load())),
             (Column::int("business_day"), |it| it.business_date.to_value()),
             (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
             (Column::blob("user_id"), |it| it.recorded.user_id.to_value()),
@@ -237,6 +252,18 @@ impl RecordKind for Delivery {
             (Column::blob("replaces"), |it| it.replaces.to_value()),
         ],
     };
+    const DETAILS: Option<Details<Self>> = Some(Details {
+        table: "delivery_parts",
+        columns: &[Column::blob("load_id"), Column::int("is_voided"), Column::int("bag_count"), Column::int("gross_g")],
+        rows: |it| {
+            let is_voided = it.is_voided();
+            let cells = |part: LoadPart| {
+                let (bags, gross) = (Value::int(part.bags), Value::int(part.gross_g.0));
+                vec![load_value(part.load_id), Value::int(is_voided), bags, gross]
+            };
+            it.parts().into_iter().map(cells).collect()
+        },
+    });
     // The totals of loads depend on deliveries.
     const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
 
@@ -262,7 +289,8 @@ impl RecordKind for Delivery {
         let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp);
         let readings = self.readings.iter().map(|it| it.stamp);
         let marks = self.signatures.iter().map(|it| it.stamp).chain(self.prints.iter().map(|it| it.stamp));
-        acts.chain(readings).chain(marks).chain([self.recorded]).map(|stamp| stamp.at).collect()
+        let moves = self.moves.iter().map(|it| it.stamp);
+        acts.chain(readings).chain(marks).chain(moves).chain([self.recorded]).map(|stamp| stamp.at).collect()
     }
 
     fn own_scope(&self) -> Option<Scope> {

@@ -6,6 +6,7 @@ use super::super::draft::Draft;
 use super::super::shape::SNAPSHOT;
 use super::super::signature::StoredMark;
 use super::super::{Bag, BagCount, Change, Error, Lot, Reading, Stamp, bags, decode};
+use super::parts::PutApart;
 use super::values::Reason;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, HybridTime, LoadId, Location,
@@ -51,6 +52,9 @@ pub(crate) struct DeliverySnapshot {
     /// Why it was put on a load above its limit.
     #[n(15)]
     pub(crate) overload_reason: Option<Reason>,
+    /// Bags and lots that travel on another load than the delivery's.
+    #[cbor(n(16), skip_if = "Vec::is_empty")]
+    pub(crate) apart: Vec<PutApart>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the derived encoder calls")]
@@ -113,6 +117,7 @@ impl DeliverySnapshot {
             is_second_heap: draft.is_second_heap,
             earlier_users: draft.earlier_users,
             overload_reason: draft.overload_reason,
+            apart: draft.apart.into_iter().filter(|it| it.load_id != draft.load_id && !it.numbers.is_empty()).collect(),
         }
     }
 

@@ -10,6 +10,7 @@ use values::LOADING;
 pub use values::{CloseRequest, LoadEvent, LoadHeader, LoadStep, ManifestLine};
 pub(crate) use values::{LoadSnapshot, join, request_close, set_destination, set_driver, set_lorry, step};
 
+use super::delivery::LoadPart;
 use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, RecordKind, Shape, Stamp, Table, Topic};
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
@@ -128,10 +129,15 @@ impl Load {
         self.timeline.iter().find(|event| event.step == LoadStep::Opened).map(|event| event.stamp)
     }
 
-    /// Returns whether any manifest names the delivery; false also while nobody has requested to close, when no delivery is late.
-    pub fn manifest_contains(&self, delivery_id: DeliveryId) -> bool {
-        let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
-        lines.any(|line| line.delivery_id == delivery_id)
+    /// Returns whether any manifest names what of a delivery is on the load; false also while nobody has requested to close, when nothing is
+    /// late. A manifest that names a part covers no more bags or weight than it says; one that names a whole delivery covers its amendments.
+    pub fn manifest_covers(&self, delivery_id: DeliveryId, on_load: &LoadPart, is_part: bool) -> bool {
+        let lines = self.close_requests.iter().flat_map(|request| &request.manifest);
+        let mut lines = lines.filter(|line| line.delivery_id == delivery_id);
+        lines.any(|line| {
+            let is_whole = !line.is_part && !is_part;
+            is_whole || (on_load.bags <= line.bags && on_load.gross_g <= line.gross)
+        })
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) struct Joined {
     pub(super) header: LoadHeader,
 }
 
-/// One delivery of a manifest, as the closer saw it.
+/// One delivery of a manifest, or a part of one, as the closer saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ManifestLine {
@@ -76,12 +76,20 @@ pub struct ManifestLine {
     /// Version of the delivery: the first eight bytes of the SHA-256 over its heads.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub version: [u8; 8],
-    /// Number of counted bags.
+    /// Number of its bags that were on the load.
     #[n(2)]
     pub bags: u32,
     /// Gross weight of those bags.
     #[n(3)]
     pub gross: Grams,
+    /// Whether the rest of the delivery was on other loads, or on none.
+    #[cbor(n(4), skip_if = "is_false")]
+    pub is_part: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the derived encoder calls")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Request to close a load, with the deliveries that the closer knew to be on it and not voided: its manifest. There may be several

@@ -8,8 +8,8 @@ mod find;
 mod load;
 
 pub use delivery::{
-    DeliveryFilter, DeliveryKey, DeliveryRow, Sum, day_sum, deliveries, deliveries_between, deliveries_on, latest_day,
-    load_sum, replacements_of, unvoided_deliveries_on,
+    DeliveryFilter, DeliveryKey, DeliveryRow, OnLoad, Sum, day_sum, deliveries, deliveries_between, delivery_row,
+    latest_day, load_sum, parts_of, parts_on, parts_on_loads, replacements_of,
 };
 pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers, has_contact};
 pub use find::{FoundRecord, find};
@@ -76,6 +76,17 @@ impl<'v> List<'v> {
             let name = if self.is_narrow { column(db, name) } else { name.to_owned() };
             self.is_narrow = true;
             self.filter(&name, "=", Some(value));
+        }
+    }
+
+    /// Adds the condition that the column `name` is among those of the rows of `table` that have the value in the indexed `of`.
+    fn narrow_to(&mut self, db: &dyn Reader, (name, table, of): (&str, &str, &str), value: Option<Value<'v>>) {
+        if let Some(value) = value {
+            let outer = if self.is_narrow { column(db, name) } else { name.to_owned() };
+            self.is_narrow = true;
+            self.params.push(value);
+            let place = self.params.len();
+            self.conditions.push(format!("{outer} IN (SELECT {name} FROM {table} WHERE {of} = ?{place})"));
         }
     }
 
@@ -224,12 +235,12 @@ mod tests {
             (DeliveryFilter { is_voided: Some(true), ..any.clone() }, "voided_deliveries (scope=?"),
             (DeliveryFilter { is_voided: Some(false), ..any.clone() }, "deliveries_by_day (scope=?"),
             (DeliveryFilter { receipt: Some((DeviceCode(32), 17)), ..any.clone() }, "deliveries_by_receipt"),
-            (DeliveryFilter { load_id: Some([7; 16].into()), ..any.clone() }, "deliveries_by_load (load_id=?"),
+            (DeliveryFilter { load_id: Some([7; 16].into()), ..any.clone() }, "delivery_parts_by_load (load_id=?"),
             (DeliveryFilter { farmer_id: Some([7; 16].into()), ..any.clone() }, "deliveries_by_farmer (farmer_id=?"),
             (DeliveryFilter { user_id: Some([7; 16].into()), from: day, ..any.clone() }, "deliveries_by_day (scope=?"),
             (
                 DeliveryFilter { load_id: Some([7; 16].into()), farmer_id: Some([7; 16].into()), ..any.clone() },
-                "deliveries_by_load (load_id=?",
+                "delivery_parts_by_load (load_id=?",
             ),
         ];
         for (filter, index) in cases {
