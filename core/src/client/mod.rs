@@ -64,7 +64,7 @@ pub use farmer::{FarmerInput, FarmerView};
 pub use import::{ImportCode, ImportInput, ImportIssue, ImportProgress, ImportReport};
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use lists::{DeliveryItem, DeliveryPage, DeliveryQuery, FarmerPage, FarmerQuery, LoadItem, LoadPage, LoadQuery};
-pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
+pub use load::{CloseView, LoadEdit, LoadView, OpenLoad, TrackView};
 pub use report::{Cell, ExportFormat, Report, ReportCode, ReportQuery};
 pub use simple::{SimplePage, SimpleView};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};

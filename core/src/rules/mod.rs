@@ -30,6 +30,7 @@ mod recovery;
 mod rounding;
 mod shares;
 mod supply;
+pub mod track;
 mod value;
 mod weight;
 

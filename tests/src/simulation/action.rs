@@ -5,15 +5,17 @@
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, FarmerInput, FarmerQuery, LoadEdit, OpenLoad, StartDraft};
+use farmtally_core::environment::Clock;
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
+use farmtally_core::records::Load;
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::units::{DeliveryId, LoadId};
+use farmtally_core::units::{DeliveryId, LoadId, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -25,7 +27,7 @@ use super::server::NetworkFault;
 use super::simple;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
-use crate::{Forger, bag, forgotten_bag, mark, moisture, reason};
+use crate::{Forger, bag, forgotten_bag, mark, moisture, reason, track_point};
 
 /// One kind of step.
 pub struct Action {
@@ -370,6 +372,9 @@ fn closes(world: &mut World, who: usize) {
 fn steps(world: &mut World, who: usize) {
     let Some(load) = any_load_here(world, who) else { return };
     let Ok(view) = world.phones[who].client().load(load) else { return };
+    if view.state == LoadState::Dispatched && world.once_in(2) {
+        return tracks(world, who, load);
+    }
     let number = world.unique_numbers(1)[0];
     let step = match world.rng.random_range(0..20) {
         0 => LoadEdit::Depart { odometer_km: None },
@@ -382,6 +387,23 @@ fn steps(world: &mut World, who: usize) {
     world.expect_durable(who, FactKind::Stepped { load, sign }, |client| {
         client.change_load(view.basis, &step, &Check::ALL)
     });
+}
+
+/// Adds two points to the track of a load, later than those that the phone knows.
+fn tracks(world: &mut World, who: usize, load: LoadId) {
+    let mut replica = Replica::new(world.phones[who].looks());
+    let Some(shown) = replica.record(load.into()).and_then(|it| it.downcast_ref::<Load>()).cloned() else { return };
+    let newest = shown.track.iter().flat_map(|piece| &piece.points).map(|point| point.at).max();
+    let at = newest.map_or_else(|| world.phones[who].clock.now(), |newest| Timestamp(newest.0 + 60_000));
+    let points = [at, Timestamp(at.0 + 60_000)].map(|at| {
+        track_point(
+            at,
+            world.rng.random_range(130_000_000..131_000_000),
+            world.rng.random_range(780_000_000..781_000_000),
+        )
+    });
+    let sign = ActMatcher::after(shown.track.iter().map(|piece| piece.stamp).collect());
+    world.expect_durable(who, FactKind::Tracked { load, sign }, |client| client.add_track(load, &points));
 }
 
 pub(super) fn syncs(world: &mut World, who: usize) {

@@ -479,18 +479,20 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
             );
         }
     }
-    let mut loads = BTreeMap::<LoadId, (usize, usize)>::new();
+    let mut loads = BTreeMap::<LoadId, (usize, usize, usize)>::new();
     for fact in facts {
         match fact.what {
             FactKind::CloseAsked { load, .. } => loads.entry(load).or_default().0 += 1,
             FactKind::Stepped { load, .. } => loads.entry(load).or_default().1 += 1,
+            FactKind::Tracked { load, .. } => loads.entry(load).or_default().2 += 1,
             _ => {}
         }
     }
-    for (load, (closes, steps)) in loads {
+    for (load, (closes, steps, pieces)) in loads {
         let shown = server.record(load.into()).and_then(|record| record.downcast_ref::<Load>());
         let Some(shown) = shown else { panic!("{load} is no load on the server") };
         assert_eq!(shown.close_requests.len(), closes, "the requests to close {load}");
         assert_eq!(shown.timeline.len(), steps, "the steps of {load}");
+        assert_eq!(shown.track.len(), pieces, "the pieces of the track of {load}");
     }
 }

@@ -175,6 +175,7 @@ fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
         FactKind::Opened { load }
         | FactKind::Joined { load, .. }
         | FactKind::Stepped { load, .. }
+        | FactKind::Tracked { load, .. }
         | FactKind::CloseAsked { load, .. } => client.load(*load).map(|view| view.sync),
         FactKind::Made { record, kind, .. } | FactKind::Withdrawn { record, kind, .. } => {
             simple::state_of(client, *kind, *record)

@@ -44,6 +44,8 @@ pub enum FactKind {
     CloseAsked { load: LoadId, sign: ActMatcher },
     /// Something was added to a recorded delivery.
     Added { delivery: DeliveryId, what: Later, sign: ActMatcher },
+    /// A piece was added to the track of a load.
+    Tracked { load: LoadId, sign: ActMatcher },
     /// A step of a load was recorded.
     Stepped { load: LoadId, sign: ActMatcher },
     /// A simple record was made about a farmer, or a load or delivery of the farmer.
@@ -173,6 +175,7 @@ impl fmt::Display for FactKind {
             Self::Joined { load, .. } => write!(f, "joins load {}", short(*load)),
             Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
             Self::Added { delivery, what, .. } => write!(f, "adds a {what:?} to delivery {}", short(*delivery)),
+            Self::Tracked { load, .. } => write!(f, "adds to the track of load {}", short(*load)),
             Self::Stepped { load, .. } => write!(f, "records a step of load {}", short(*load)),
             Self::Made { record, kind, .. } => write!(f, "records {kind} {}", short(*record)),
             Self::Withdrawn { record, kind, .. } => write!(f, "withdraws {kind} {}", short(*record)),
@@ -203,6 +206,7 @@ impl Fact {
             FactKind::Opened { load }
             | FactKind::Joined { load, .. }
             | FactKind::Stepped { load, .. }
+            | FactKind::Tracked { load, .. }
             | FactKind::CloseAsked { load, .. } => (*load).into(),
             FactKind::Made { record, .. } | FactKind::Withdrawn { record, .. } => *record,
         }
@@ -329,6 +333,7 @@ impl<'a> Replica<'a> {
             (Some(it), None, FactKind::Voided { .. }) => it.is_voided(),
             (Some(it), None, FactKind::Added { what, sign, .. }) => sign.find(what.stamps(it).into_iter()),
             (None, Some(it), FactKind::Stepped { sign, .. }) => sign.find(it.timeline.iter().map(|event| event.stamp)),
+            (None, Some(it), FactKind::Tracked { sign, .. }) => sign.find(it.track.iter().map(|piece| piece.stamp)),
             (None, Some(it), FactKind::Opened { .. }) => it.opened.is_some(),
             (None, Some(it), FactKind::Joined { user, device, .. }) => {
                 it.loaders.iter().any(|loader| (loader.user_id, loader.device_code) == (*user, *device))

@@ -1,12 +1,14 @@
-//! Lorry loads: opening, joining by code, requesting to close.
+//! Lorry loads: opening, joining by code, requesting to close, the track.
 
 mod edit;
 mod manifest;
+mod track;
 mod view;
 
 pub use edit::LoadEdit;
 use edit::{checks_of, puts_of, require_lorry, required};
 pub(super) use manifest::{check_load, hash_of, manifest_of};
+pub use track::TrackView;
 pub use view::{CloseView, LoadView};
 use view::{JoinCode, load_view};
 

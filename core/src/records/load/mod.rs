@@ -4,8 +4,11 @@
 //! code is used.
 
 mod projection;
+mod track;
 mod values;
 
+pub use track::{TrackPiece, TrackPoint};
+pub(crate) use track::{add_track, packed_size};
 use values::LOADING;
 pub use values::{CloseRequest, LoadEvent, LoadHeader, LoadStep, ManifestLine};
 pub(crate) use values::{LoadSnapshot, join, request_close, set_destination, set_driver, set_lorry, step};
@@ -70,6 +73,8 @@ pub struct Load {
     pub close_requests: Vec<CloseRequest>,
     /// Steps, oldest first.
     pub timeline: Vec<LoadEvent>,
+    /// Pieces of its track, in the order of their keys.
+    pub track: Vec<TrackPiece>,
     /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
@@ -157,6 +162,7 @@ impl RecordKind for Load {
         KeyRule::of(Class::Register, "place", Capability::OpenLoad, "the destination"),
         KeyRule::of(Class::Add, "s", Capability::OpenLoad, "a step of loading"),
         KeyRule::of(Class::Add, "t", Capability::DriveLoad, "departed or arrived"),
+        KeyRule::of(Class::Add, "k", Capability::DriveLoad, "a piece of the track"),
         KeyRule::of(Class::Add, "r", Capability::ReceiveLoad, "received"),
     ]);
     const TABLE: Table<Self> = Table {
@@ -194,7 +200,8 @@ impl RecordKind for Load {
     fn times(&self) -> Vec<HybridTime> {
         let requests = self.close_requests.iter().map(|request| request.stamp.at);
         let steps = self.timeline.iter().map(|event| event.stamp.at);
-        requests.chain(steps).chain(self.loaders.iter().map(|loader| loader.since)).collect()
+        let pieces = self.track.iter().map(|piece| piece.stamp.at);
+        requests.chain(pieces).chain(steps).chain(self.loaders.iter().map(|loader| loader.since)).collect()
     }
 
     fn own_scope(&self) -> Option<Scope> {
@@ -238,6 +245,7 @@ mod tests {
             loaders: Vec::new(),
             close_requests: closed.into_iter().map(request).collect(),
             timeline: Vec::new(),
+            track: Vec::new(),
             conflicts: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::shape::SNAPSHOT;
 use super::super::{Error, Fields};
+use super::track::{StoredPiece, TRACK};
 use super::values::{CloseRequest, DRIVING, Joined, LOADING, LoadEvent, LoadSnapshot, RECEIVING};
 use super::{Load, Loader};
 use crate::limits::MAX_MANIFEST;
@@ -30,6 +31,9 @@ pub(super) fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Load>, 
         );
     }
     timeline.sort_by_key(|event| (event.stamp.at, event.stamp.user_id));
+
+    let track = fields.added::<StoredPiece>(TRACK)?.into_iter().map(|(_, piece)| piece.read());
+    let track = track.collect::<Result<Vec<_>, _>>()?;
 
     let said = joined.iter().min_by_key(|it| (it.stamp.clock_suspect, it.stamp.at, it.stamp.user_id));
     let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
@@ -58,6 +62,7 @@ pub(super) fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Load>, 
         loaders,
         close_requests,
         timeline,
+        track,
         conflicts,
     }))
 }

@@ -34,6 +34,7 @@ impl LoadAtHand<'_> {
             ActionCode::RequestClose => (Capability::OpenLoad, &[Open, Closing]),
             ActionCode::Cancel => (Capability::OpenLoad, &[Planned, Open, Closing]),
             ActionCode::Depart => (Capability::DriveLoad, &[Open, Closing]),
+            ActionCode::Track => (Capability::DriveLoad, &[Dispatched]),
             ActionCode::Divert => (Capability::OpenLoad, &[Dispatched]),
             ActionCode::Arrive => (Capability::DriveLoad, &[Open, Closing, Dispatched]),
             ActionCode::Receive => (Capability::ReceiveLoad, &[Dispatched, Arrived]),

@@ -69,6 +69,8 @@ named! {
         Serve = "serve",
         /// Record that a farmer or lorry left without being served.
         Leave = "leave",
+        /// Add points to the track of a load.
+        Track = "track",
     }
 }
 
