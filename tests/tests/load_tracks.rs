@@ -20,9 +20,9 @@ fn on_the_way(seed: u64) -> (Market, Person, Person, LoadId) {
     asha.closes(load).expect("closing");
     asha.syncs_wholly();
     manju.syncs_wholly();
-    let seen = manju.client.load(load).expect("a load");
+    let shown = manju.client.load(load).expect("a load");
     let depart = LoadEdit::Depart { odometer_km: None };
-    manju.client.change_load(seen.basis, &depart, &[Check::LoadNotSealed]).expect("departed");
+    manju.client.change_load(shown.basis, &depart, &[Check::LoadNotSealed]).expect("departed");
     (market, asha, manju, load)
 }
 

@@ -139,7 +139,7 @@ impl Draft {
     /// Puts bags and lots on a load of their own.
     pub(crate) fn put_apart(&mut self, load_id: Option<LoadId>, numbers: &[u32]) {
         self.forget_apart(numbers);
-        let mut added = BTreeSet::from_iter(numbers.iter().copied());
+        let mut added: BTreeSet<u32> = numbers.iter().copied().collect();
         if let Some(same) = self.apart.iter().position(|it| it.load_id == load_id) {
             added.extend(self.apart.remove(same).numbers);
         }

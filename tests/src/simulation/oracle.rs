@@ -263,8 +263,10 @@ impl<'a> Replica<'a> {
 
     /// Bags and gross weight on each load, or on none, of deliveries that are not voided.
     pub fn sums_of_loads(&self) -> BTreeMap<Option<LoadId>, (u64, i64)> {
-        let sql =
-            "SELECT load_id, sum(bag_count), sum(gross_g) FROM delivery_parts WHERE is_voided = 0 GROUP BY load_id";
+        let sql = "SELECT load_id, sum(bag_count), sum(gross_g)
+             FROM (SELECT load_id, is_voided, bag_count, gross_g FROM deliveries WHERE parts = 1
+                 UNION ALL SELECT load_id, is_voided, bag_count, gross_g FROM delivery_parts)
+             WHERE is_voided = 0 GROUP BY load_id";
         let mut statement = self.db.prepare_cached(sql).expect("a table");
         let load = |bytes: Option<[u8; 16]>| bytes.map(LoadId::from);
         let rows = statement.query_map([], |row| Ok((load(row.get(0)?), (row.get(1)?, row.get(2)?)))).expect("rows");

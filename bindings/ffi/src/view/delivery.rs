@@ -331,8 +331,10 @@ pub struct DeliveryRow {
     pub scope: Scope,
     /// Id of the farmer who delivered
     pub farmer_id: FarmerId,
-    /// Its only load, or that of what was not put apart; null for none
+    /// Load that all of it is on; null for none, and if it is divided
     pub load_id: Option<LoadId>,
+    /// Number of parts into which loads divide it; 1 if it is not divided
+    pub parts: u32,
     /// Day for which it counts
     pub business_date: BusinessDate,
     /// When it was recorded, by the time of the recording phone

@@ -53,16 +53,16 @@ fn by_parts(totals: &Totals, parts: &[LoadPart]) -> Vec<(Option<LoadId>, Totals)
     let (mut tare, mut quality) = (shares(totals.tare_g), shares(totals.quality_g));
     let (mut moisture, mut allowance) = (shares(totals.moisture_g), shares(totals.allowance_g));
     let mut net = shares(totals.net_g);
-    let next = |of: &mut dyn Iterator<Item = Grams>| of.next().unwrap_or_default();
+    let share = |of: &mut dyn Iterator<Item = Grams>| of.next().unwrap_or_default();
     let part = |part: &LoadPart| {
         let divided = Totals {
             bags: part.bags,
             gross_g: part.gross_g,
-            tare_g: next(&mut tare),
-            quality_g: next(&mut quality),
-            moisture_g: next(&mut moisture),
-            allowance_g: next(&mut allowance),
-            net_g: next(&mut net),
+            tare_g: share(&mut tare),
+            quality_g: share(&mut quality),
+            moisture_g: share(&mut moisture),
+            allowance_g: share(&mut allowance),
+            net_g: share(&mut net),
             ..*totals
         };
         (part.load_id, divided)

@@ -239,7 +239,8 @@ impl RecordKind for Delivery {
         key: "delivery_id",
         columns: &[
             (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
-            (Column::blob("load_id"), |it| load_value(it.main_load())),
+            (Column::blob("load_id"), |it| load_value(it.only_load())),
+            (Column::int("parts"), |it| Value::int(it.parts().len())),
             (Column::int("business_day"), |it| it.business_date.to_value()),
             (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
             (Column::blob("user_id"), |it| it.recorded.user_id.to_value()),
@@ -261,7 +262,9 @@ impl RecordKind for Delivery {
                 let (bags, gross) = (Value::int(part.bags), Value::int(part.gross_g.0));
                 vec![load_value(part.load_id), Value::int(is_voided), bags, gross]
             };
-            it.parts().into_iter().map(cells).collect()
+            let parts = it.parts();
+            // What is on one load is in the row of the delivery.
+            if parts.len() > 1 { parts.into_iter().map(cells).collect() } else { Vec::new() }
         },
     });
     // The totals of loads depend on deliveries.

@@ -143,11 +143,11 @@ impl Delivery {
         parts(self.load_id, counted, bags.chain(lots))
     }
 
-    /// Returns the load of a list: the only one that has a part, or the one on which nothing was put apart.
-    pub(crate) fn main_load(&self) -> Option<LoadId> {
+    /// Returns the load that all of it is on; `None` if it is on none, or divided.
+    pub(super) fn only_load(&self) -> Option<LoadId> {
         match self.parts().as_slice() {
             [part] => part.load_id,
-            _ => self.load_id,
+            _ => None,
         }
     }
 }

@@ -3,7 +3,6 @@
 use minicbor::{Decode, Encode};
 
 use super::{List, Part, sorted};
-use crate::records::delivery::LoadPart;
 use crate::scope::Scope;
 use crate::store::Error;
 use crate::store::sql::{self, Column, Reader, Row, Value, values};
@@ -18,8 +17,10 @@ pub struct DeliveryRow {
     pub scope: Scope,
     /// The farmer who delivered.
     pub farmer_id: FarmerId,
-    /// The only load that it is on, or that of what was not put apart; `None` for none.
+    /// The load that all of it is on; `None` for none, and if it is divided.
     pub load_id: Option<LoadId>,
+    /// Number of parts into which loads divide it, of which one may be on none; 1 if it is not divided.
+    pub parts: u32,
     /// The day that it counts for.
     pub business_date: BusinessDate,
     /// When it was recorded, by the device's time.
@@ -44,7 +45,7 @@ pub struct DeliveryRow {
 
 impl DeliveryRow {
     const COLUMNS: &'static str =
-        "delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
+        "delivery_id, scope, farmer_id, load_id, parts, business_day, recorded_at_ms, user_id, device_code,
         receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
 
     fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
@@ -53,16 +54,17 @@ impl DeliveryRow {
             scope: row.get(1)?,
             farmer_id: row.get(2)?,
             load_id: row.get(3)?,
-            business_date: row.get(4)?,
-            recorded_at: row.get(5)?,
-            user_id: row.get(6)?,
-            device_code: row.get(7)?,
-            receipt_sequence: row.get(8)?,
-            is_voided: row.get(9)?,
-            amendments: row.get(10)?,
-            conflicts: row.get(11)?,
-            bags: row.get(12)?,
-            gross_g: row.get(13)?,
+            parts: row.get(4)?,
+            business_date: row.get(5)?,
+            recorded_at: row.get(6)?,
+            user_id: row.get(7)?,
+            device_code: row.get(8)?,
+            receipt_sequence: row.get(9)?,
+            is_voided: row.get(10)?,
+            amendments: row.get(11)?,
+            conflicts: row.get(12)?,
+            bags: row.get(13)?,
+            gross_g: row.get(14)?,
         })
     }
 
@@ -111,7 +113,9 @@ pub fn deliveries(
     let mut list = List::new("deliveries", DeliveryRow::COLUMNS, key);
     list.narrow(db, "device_code", filter.receipt.as_ref().map(|(device, _)| device.to_value()));
     list.filter("receipt_seq", "=", filter.receipt.as_ref().map(|(_, sequence)| sequence.to_value()));
-    list.narrow_to(db, ("delivery_id", "delivery_parts", "load_id"), filter.load_id.as_ref().map(ToValue::to_value));
+    if let Some(load) = &filter.load_id {
+        list.narrow_to(db, "delivery_id", &["deliveries", "delivery_parts"], "load_id", load.to_value());
+    }
     list.narrow(db, "farmer_id", filter.farmer_id.as_ref().map(ToValue::to_value));
     // Without an index of its own, which would be larger than what it saves: days are few, and people weigh every day.
     list.filter("user_id", "=", filter.user_id.as_ref().map(ToValue::to_value));
@@ -156,25 +160,16 @@ pub fn parts_on(db: &mut dyn Reader, load: LoadId) -> Result<Vec<OnLoad>, Error>
 /// [`Error::Sql`] and other errors of the database.
 pub fn parts_on_loads(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, OnLoad)>, Error> {
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
-    let statement = "SELECT parts.load_id, parts.delivery_id, parts.bag_count, parts.gross_g,
-             CAST(CASE WHEN EXISTS (SELECT 1 FROM delivery_parts AS other
-                 WHERE other.delivery_id = parts.delivery_id AND other.number <> parts.number) THEN 1 ELSE 0 END AS BIGINT)
-         FROM keys JOIN delivery_parts AS parts ON parts.load_id = keys.on_load WHERE parts.is_voided = 0
-         ORDER BY parts.delivery_id";
+    let statement =
+        "SELECT deliveries.load_id AS load_id, deliveries.delivery_id AS delivery_id, bag_count, gross_g, CAST(0 AS BIGINT) AS is_part
+         FROM keys JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0
+         UNION ALL
+         SELECT delivery_parts.load_id, delivery_parts.delivery_id, bag_count, gross_g, CAST(1 AS BIGINT)
+         FROM keys JOIN delivery_parts ON delivery_parts.load_id = keys.on_load WHERE is_voided = 0
+         ORDER BY delivery_id";
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| {
         let part = OnLoad { delivery_id: row.get(1)?, bags: row.get(2)?, gross_g: row.get(3)?, is_part: row.get(4)? };
         Ok((row.get(0)?, part))
-    })?)
-}
-
-/// Returns the loads that have a part of each of some deliveries, or `None` for what is on no load, each with bags and gross weight.
-///
-/// # Errors
-/// [`Error::Sql`] and other errors of the database.
-pub fn parts_of(db: &mut dyn Reader, delivery: DeliveryId) -> Result<Vec<LoadPart>, Error> {
-    let statement = "SELECT load_id, bag_count, gross_g FROM delivery_parts WHERE delivery_id = ?1 ORDER BY number";
-    Ok(db.query_all(statement, &values![delivery], |row| {
-        Ok(LoadPart { load_id: row.get(0)?, bags: row.get(1)?, gross_g: row.get(2)? })
     })?)
 }
 
@@ -225,7 +220,9 @@ pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn load_sum(db: &mut dyn Reader, load: LoadId) -> Result<Sum, Error> {
-    sum(db, "delivery_parts WHERE load_id = ?1", &values![load])
+    let of = "(SELECT is_voided, bag_count, gross_g FROM deliveries WHERE load_id = ?1
+         UNION ALL SELECT is_voided, bag_count, gross_g FROM delivery_parts WHERE load_id = ?1) AS parts";
+    sum(db, of, &values![load])
 }
 
 fn sum(db: &mut dyn Reader, of: &str, params: &[Value<'_>]) -> Result<Sum, Error> {

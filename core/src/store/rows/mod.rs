@@ -9,7 +9,7 @@ mod load;
 
 pub use delivery::{
     DeliveryFilter, DeliveryKey, DeliveryRow, OnLoad, Sum, day_sum, deliveries, deliveries_between, delivery_row,
-    latest_day, load_sum, parts_of, parts_on, parts_on_loads, replacements_of,
+    latest_day, load_sum, parts_on, parts_on_loads, replacements_of,
 };
 pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers, has_contact};
 pub use find::{FoundRecord, find};
@@ -79,15 +79,15 @@ impl<'v> List<'v> {
         }
     }
 
-    /// Adds the condition that the column `name` is among those of the rows of `table` that have the value in the indexed `of`.
-    fn narrow_to(&mut self, db: &dyn Reader, (name, table, of): (&str, &str, &str), value: Option<Value<'v>>) {
-        if let Some(value) = value {
-            let outer = if self.is_narrow { column(db, name) } else { name.to_owned() };
-            self.is_narrow = true;
-            self.params.push(value);
-            let place = self.params.len();
-            self.conditions.push(format!("{outer} IN (SELECT {name} FROM {table} WHERE {of} = ?{place})"));
-        }
+    /// Adds the condition that the column `name` is among those of the rows of `tables` that have a value in the indexed column `of`.
+    fn narrow_to(&mut self, db: &dyn Reader, name: &str, tables: &[&str], of: &str, value: Value<'v>) {
+        let outer = if self.is_narrow { column(db, name) } else { name.to_owned() };
+        self.is_narrow = true;
+        self.params.push(value);
+        let place = self.params.len();
+        let rows: Vec<String> =
+            tables.iter().map(|table| format!("SELECT {name} FROM {table} WHERE {of} = ?{place}")).collect();
+        self.conditions.push(format!("{outer} IN ({})", rows.join(" UNION ALL ")));
     }
 
     /// Adds a condition if there is a value.
@@ -235,12 +235,12 @@ mod tests {
             (DeliveryFilter { is_voided: Some(true), ..any.clone() }, "voided_deliveries (scope=?"),
             (DeliveryFilter { is_voided: Some(false), ..any.clone() }, "deliveries_by_day (scope=?"),
             (DeliveryFilter { receipt: Some((DeviceCode(32), 17)), ..any.clone() }, "deliveries_by_receipt"),
-            (DeliveryFilter { load_id: Some([7; 16].into()), ..any.clone() }, "delivery_parts_by_load (load_id=?"),
+            (DeliveryFilter { load_id: Some([7; 16].into()), ..any.clone() }, "deliveries_by_load (load_id=?"),
             (DeliveryFilter { farmer_id: Some([7; 16].into()), ..any.clone() }, "deliveries_by_farmer (farmer_id=?"),
             (DeliveryFilter { user_id: Some([7; 16].into()), from: day, ..any.clone() }, "deliveries_by_day (scope=?"),
             (
                 DeliveryFilter { load_id: Some([7; 16].into()), farmer_id: Some([7; 16].into()), ..any.clone() },
-                "delivery_parts_by_load (load_id=?",
+                "deliveries_by_load (load_id=?",
             ),
         ];
         for (filter, index) in cases {
