@@ -58,6 +58,10 @@ pub const MAX_FRAME_BYTES: usize = 192 * 1024;
 pub const MAX_BAGS: usize = 2_000;
 /// Lots of one delivery, counting voided ones (hard).
 pub const MAX_LOTS: usize = 200;
+/// Moves of parts of one delivery to which a phone adds more (hard).
+pub const MAX_MOVES: usize = 200;
+/// Bags and lots that all moves of one delivery name after merging, each counted as often as it is named (hard).
+pub const MAX_MERGED_MOVED: usize = 1_000_000;
 /// Bags that a farmer declares, and those of one type and grade that are counted in lots and vehicles (hard).
 pub const MAX_BAG_COUNT: u32 = 100_000;
 /// Readings of one delivery, counting voided ones, to which a phone adds more (hard).
@@ -80,6 +84,14 @@ pub const MAX_CHECKS_READ: u32 = 200;
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Reading of an odometer in kilometres (hard).
 pub const MAX_ODOMETER_KM: u32 = 9_999_999;
+/// Points of a track in one call (hard), before they are thinned: more than a day with one each half minute.
+pub const MAX_TRACK_POINTS: usize = 5_000;
+/// Pieces of the track of one load, to which a phone adds more (hard): with one each quarter of an hour, 50 hours.
+pub const MAX_TRACK_PIECES: usize = 200;
+/// Points of the track of one load, in bytes as stored, to which a phone adds more (hard).
+pub const MAX_TRACK_BYTES: usize = 32 * 1024;
+/// Positions of a route with which a track is compared (hard).
+pub const MAX_ROUTE: usize = 200;
 /// Digits of a telephone number (hard; ITU-T E.164 allows 15).
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
 /// Other farmers of a centre who may have a farmer's telephone number before it says no longer that they look alike (neither soft nor hard).

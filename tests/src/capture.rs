@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, LoadEdit, OpenLoad};
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
+use farmtally_core::environment::Clock;
 use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
@@ -21,7 +22,7 @@ use farmtally_core::units::{BagType, DeliveryId, DocumentId, FarmerId, Grams, Gr
 use farmtally_sync_server::ReferenceFile;
 
 use crate::samples::{Sample, Subjects};
-use crate::{ADDRESS, Forger, Market, Person, for_each_simple_kind, mark, moisture, reason};
+use crate::{ADDRESS, Forger, Market, Person, for_each_simple_kind, mark, moisture, reason, track_point};
 
 /// One request with its response.
 pub type Exchange = (WireRequest, WireResponse);
@@ -199,6 +200,12 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
         DeliveryEdit::SetBagCounts(vec![BagCount { bag_type: BagType::default(), grade: None, count: 0 }]),
     ];
     let amended = asha.client.amend_delivery(amended.basis, &reason("miscounted"), &edits).expect("amended");
+    let apart = DeliveryEdit::SetLoadOfBags {
+        load_id: Some(load.load_id),
+        ids: vec![amended.bags[1].bag_id.clone()],
+        overload_reason: Some(reason("last_lorry")),
+    };
+    let amended = asha.client.amend_delivery(amended.basis, &reason("no_room"), &[apart]).expect("put apart");
     let read = asha.client.add_readings(amended.basis, &[moisture(1_500)]).expect("read");
     asha.client.sign(read.basis, mark()).expect("signed");
     asha.client.record_print(read.basis, PrintMedium::Paper).expect("printed");
@@ -215,6 +222,8 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     ] {
         load = asha.client.change_load(load.basis, &step, &[]).expect("a step");
     }
+    let at = asha.clock.now();
+    asha.client.add_track(load.load_id, &[track_point(at, 131_367_000, 781_289_000)]).expect("a point");
     let subjects = Subjects { delivery: voided, load: load.load_id, farmer: other.farmer_id };
     for_each_simple_kind!(simple_record(asha, &subjects));
     changes_a_request(asha, &subjects);

@@ -12,6 +12,7 @@ use farmtally_core::environment::Environment;
 use farmtally_core::limits::MAX_PAGE;
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::load::TrackPoint;
 use farmtally_core::records::{BagSource, Change, Kind, Mark, Point, Stamp, Stroke};
 use farmtally_core::rules::Check;
 use farmtally_core::scope::Scope;
@@ -19,7 +20,8 @@ use farmtally_core::store::records;
 use farmtally_core::store::rows::{DeliveryRow, Sum};
 use farmtally_core::store::sql::sqlite::SqliteWriter;
 use farmtally_core::units::{
-    BagType, BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Grams, HybridTime, LoadId,
+    BagType, BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Grams, HybridTime, LoadId, LocationProvider,
+    Timestamp,
 };
 use farmtally_core::{Error, client};
 
@@ -37,7 +39,8 @@ pub struct Person {
     pub folder: PathBuf,
     centre: CentreCode,
     environment: Environment,
-    clock: Arc<TestClock>,
+    /// The clock of all phones.
+    pub clock: Arc<TestClock>,
 }
 
 impl Person {
@@ -114,6 +117,20 @@ impl Person {
     pub fn moves(&self, delivery: DeliveryId, load: Option<LoadId>) -> Result<DeliveryView, Error> {
         let basis = self.client.delivery(delivery)?.basis;
         self.client.amend_delivery(basis, &reason("wrong_load"), &[DeliveryEdit::SetLoad(load)])
+    }
+
+    /// Puts the bags with these numbers of a recorded delivery on a load of their own; `None` takes them off their load.
+    pub fn puts_apart(
+        &self,
+        delivery: DeliveryId,
+        numbers: &[u32],
+        load: Option<LoadId>,
+    ) -> Result<DeliveryView, Error> {
+        let view = self.client.delivery(delivery)?;
+        let bags = view.bags.iter().filter(|bag| numbers.contains(&bag.number));
+        let ids = bags.map(|bag| bag.bag_id.clone()).collect();
+        let edit = DeliveryEdit::SetLoadOfBags { load_id: load, ids, overload_reason: None };
+        self.client.amend_delivery(view.basis, &reason("no_room"), &[edit])
     }
 
     /// Voids a recorded delivery.
@@ -255,6 +272,12 @@ pub fn forgotten_bag(grams: i64) -> DeliveryEdit {
 pub fn moisture(hundredths: i64) -> ReadingInput {
     let moisture = hundredths.try_into().expect("a share");
     ReadingInput::Moisture { moisture, grade: None, meter: None, photo: None }
+}
+
+/// A point of a track, as satellites show it to ten metres.
+pub fn track_point(at: Timestamp, latitude_e7: i32, longitude_e7: i32) -> TrackPoint {
+    let provider = Some(LocationProvider::Satellite);
+    TrackPoint { at, latitude_e7, longitude_e7, accuracy_cm: 1_000, provider, is_mock: false }
 }
 
 /// A signature of one short stroke.

@@ -24,7 +24,7 @@ pub mod watched;
 mod world;
 
 pub use capture::{Capture, Exchange, Tap, one_of_everything, remarks};
-pub use cast::{Person, all_deliveries, bag, forgotten_bag, mark, moisture, reason};
+pub use cast::{Person, all_deliveries, bag, forgotten_bag, mark, moisture, reason, track_point};
 pub use forger::{Forger, bent_change, forged_change, hostile_details, verdict_code, verdicts_of};
 pub use link::{Link, Middlebox, gzip};
 pub use market::{ADDRESS, Market, REFERENCE, bytes_of, copy_folder, fingerprint};

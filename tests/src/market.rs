@@ -290,6 +290,11 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
         let info = (kind.table)();
         let columns = [info.key, "scope", "conflicts"].into_iter().chain(info.columns.into_iter().map(|it| it.name));
         tables.push((info.name.to_owned(), columns.collect::<Vec<_>>().join(", "), info.key.to_owned()));
+        if let Some(details) = (kind.details)() {
+            let order = format!("{}, number", details.key);
+            let columns = [order.as_str()].into_iter().chain(details.columns.iter().map(|it| it.name));
+            tables.push((details.name.to_owned(), columns.collect::<Vec<_>>().join(", "), order));
+        }
     }
     // Kinds that share a table are next to each other.
     tables.dedup();

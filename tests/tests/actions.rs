@@ -315,7 +315,7 @@ fn each_role_is_offered_its_own_work_on_a_load() {
     let shared = Shared::new(&mut market);
     let offered = |state, has_delivery, role| shared.load(state, has_delivery, role).actions;
     assert_eq!(offered(LoadState::Planned, false, Role::Clerk), [ActionCode::Join]);
-    assert_eq!(offered(LoadState::Dispatched, true, Role::Driver), [ActionCode::Arrive]);
+    assert_eq!(offered(LoadState::Dispatched, true, Role::Driver), [ActionCode::Arrive, ActionCode::Track]);
     assert_eq!(offered(LoadState::Arrived, true, Role::Receiver), [ActionCode::Receive]);
     assert_eq!(offered(LoadState::Received, true, Role::Dispatcher), []);
     assert_eq!(offered(LoadState::Open, true, Role::Auditor), []);

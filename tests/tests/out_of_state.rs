@@ -183,7 +183,13 @@ fn act_on_load(action: ActionCode, stamp: Stamp, delivery: Option<DeliveryId>) -
         ActionCode::Receive => event("r", LoadStep::Received),
         ActionCode::Correct => ("driver", encode(&(stamp, "Basavaraj"))),
         ActionCode::RequestClose => {
-            let line = |delivery_id| ManifestLine { delivery_id, version: [1; 8], bags: 1, gross: Grams(50_000) };
+            let line = |delivery_id| ManifestLine {
+                delivery_id,
+                version: [1; 8],
+                bags: 1,
+                gross: Grams(50_000),
+                is_part: false,
+            };
             ("c", encode(&CloseRequest { stamp, manifest: delivery.map(line).into_iter().collect() }))
         }
         ActionCode::Join => {

@@ -6,13 +6,15 @@ use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryPage, DeliveryQuery, DeliveryView, DraftEdit, Event, Events,
     ExportFormat, FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, ImportInput, ImportProgress,
     ImportReport, LoadEdit, LoadPage, LoadQuery, LoadView, OpenLoad, PhoneUser, ReadingInput, Report, ReportQuery,
-    Session, StartDraft, SyncBudget, SyncOptions, SyncReport, SyncStatus, SyncTicket, Today,
+    Session, StartDraft, SyncBudget, SyncOptions, SyncReport, SyncStatus, SyncTicket, Today, TrackView,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
 use farmtally_core::records::delivery::{PrintMedium, Reason};
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::load::TrackPoint;
 use farmtally_core::rules;
+use farmtally_core::rules::track::{DeviceTrack, RoutePoint};
 use farmtally_core::sync::{self, HttpTransport};
 use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, UserId};
 use tokio::runtime::{Builder, Runtime};
@@ -455,6 +457,27 @@ impl FieldClient {
     #[uniffi::method(default(accept = []))]
     pub async fn change_load(&self, basis: Basis, edit: LoadEdit, accept: Vec<Check>) -> Result<LoadView, FieldError> {
         self.call(move |engine| Ok(engine.core.change_load(basis, &edit, &checks(accept)?)?)).await
+    }
+
+    /// Adds points to the track of a load that is on its way, in any order; call it about every quarter of an hour, and before the arrival.
+    /// Points that are not later than the last one of this phone are left out, so it may be repeated. Fails with Invalid (field points)
+    /// without a point, or for one off the globe or with a wrong time; with TooLarge (field points) for more than 5,000, or if the track
+    /// has no room for more; with Refused by role, or if the load is not on its way as far as this phone knows.
+    pub async fn add_track(&self, load_id: LoadId, points: Vec<TrackPoint>) -> Result<TrackView, FieldError> {
+        self.call(move |engine| Ok(engine.core.add_track(load_id, &points)?)).await
+    }
+
+    /// Returns what the track of a load shows. The route has the positions of the centre, the stops and the destination in their order, as
+    /// far as the app knows them. Fails with Invalid (field route) for a position off the globe; with TooLarge (field route) for more than
+    /// 200; with NotFound if the load is not on this phone or not in a granted centre.
+    #[uniffi::method(default(route = []))]
+    pub async fn track(&self, load_id: LoadId, route: Vec<RoutePoint>) -> Result<TrackView, FieldError> {
+        self.call(move |engine| Ok(engine.core.track(load_id, &route)?)).await
+    }
+
+    /// Returns the points of the track of a load, by the device that recorded them. Fails with NotFound as load does.
+    pub async fn track_points(&self, load_id: LoadId) -> Result<Vec<DeviceTrack>, FieldError> {
+        self.call(move |engine| Ok(engine.core.track_points(load_id)?)).await
     }
 
     /// Returns a page of the loads of the granted centres, the latest day first. Fails with Invalid (field from_date, after or limit); with

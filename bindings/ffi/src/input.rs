@@ -75,12 +75,19 @@ pub enum DraftEdit {
         #[uniffi(name = "farmer_id")]
         FarmerId,
     ),
-    /// Sets the load
+    /// Sets the load of all that was not put apart
     SetLoad(
         /// Load; null takes the draft off its load
         #[uniffi(name = "load_id")]
         Option<LoadId>,
     ),
+    /// Puts bags and lots on a load of their own; the rest stays
+    SetLoadOfBags {
+        /// Load; null for none
+        load_id: Option<LoadId>,
+        /// Numbers of the bags and lots
+        numbers: Vec<u32>,
+    },
     /// Sets the number of bags that the farmer declares
     SetDeclaredBags(
         /// Number of bags; null for none declared
@@ -251,12 +258,22 @@ pub enum DeliveryEdit {
         #[uniffi(name = "counts")]
         Vec<BagCount>,
     ),
-    /// Sets the load
+    /// Sets the load of all that was not put apart
     SetLoad(
         /// Load; null takes the delivery off its load
         #[uniffi(name = "load_id")]
         Option<LoadId>,
     ),
+    /// Puts bags and lots on a load of their own; the rest stays
+    SetLoadOfBags {
+        /// Load that is planned or open, as far as this phone knows; null for none
+        load_id: Option<LoadId>,
+        /// `bag_id` of the bags and `lot_id` of the lots in the view that are not voided
+        ids: Vec<String>,
+        /// Why they are put on a load above its limit; null unless they are
+        #[uniffi(default = None)]
+        overload_reason: Option<Reason>,
+    },
     /// Sets the day for which it counts
     SetBusinessDate(
         /// Day, within the delivery's season

@@ -1,5 +1,7 @@
 //! Drafts: deliveries that are being weighed, bag by bag.
 
+use std::collections::BTreeSet;
+
 use super::delivery::{checked, checked_declared, require_few_readings, require_grade, require_readable, too_many};
 use super::{
     Author, Basis, DeliveryView, FieldClient, ReadingInput, Topic, require_current, require_farmer, require_record,
@@ -42,8 +44,15 @@ pub struct StartDraft {
 pub enum DraftEdit {
     /// Sets the farmer.
     SetFarmer(FarmerId),
-    /// Sets the load; `None` takes the draft off its load.
+    /// Sets the load of all that was not put apart; `None` takes it off its load.
     SetLoad(Option<LoadId>),
+    /// Puts bags and lots on a load of their own, or back on that of the draft by naming it; `None` for no load. The rest stays.
+    SetLoadOfBags {
+        /// The load; `None` for none.
+        load_id: Option<LoadId>,
+        /// Numbers of the bags and lots.
+        numbers: Vec<u32>,
+    },
     /// Sets the number of bags that the farmer declares; `None` removes it.
     SetDeclaredBags(Option<u32>),
     /// Sets the day for which it counts, and with it the season; refused if no season of the commodity covers the day.
@@ -245,7 +254,8 @@ impl Draft {
             require_farmer(db, author, farmer)?;
         }
         let season = Scope::Season(self.centre.clone(), self.season.clone());
-        if let Some(load) = self.load_id {
+        let loads: BTreeSet<LoadId> = self.apart.iter().map(|it| it.load_id).chain([self.load_id]).flatten().collect();
+        for load in loads {
             require_record(db, Kind::of::<Load>(), load.into(), "load_id", &season)?;
         }
         let (Some(replaced), None) = (self.replaces, self.receipt_sequence) else { return Ok(()) };
@@ -276,6 +286,48 @@ impl Draft {
                 self.season = FieldClient::season_of(author, &self.commodity, *date)?;
                 self.business_date = *date;
             }
+            DraftEdit::SetMark(mark) => {
+                mark.as_ref().map_or(Ok(()), Mark::check).map_err(|wrong| Error::invalid("mark", wrong))?;
+                self.mark.clone_from(mark);
+            }
+            DraftEdit::SetPaperEntry(entry) => {
+                if entry.as_ref().is_some_and(|entry| entry.serial > MAX_SERIAL) {
+                    return Err(Error::invalid("paper_entry", format!("a form has at most the number {MAX_SERIAL}")));
+                }
+                self.paper_entry.clone_from(entry);
+            }
+            DraftEdit::SetOverloadReason(reason) => {
+                self.overload_reason = reason.as_ref().map(checked).transpose()?;
+            }
+            DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
+            DraftEdit::SetLocation(location) => {
+                location.check().map_err(|error| Error::invalid("location", error))?;
+                self.location = Some(*location);
+            }
+            DraftEdit::AddReading(input) => {
+                let reading = Reading { user_id: Some(self.user_id), ..Reading::from(input) };
+                require_readable(self.rules(author), &reading)?;
+                require_few_readings(self.readings.len() + 1)?;
+                self.readings.push(reading);
+            }
+            DraftEdit::RemoveReading { place } => {
+                let index = (*place as usize).checked_sub(1).filter(|index| *index < self.readings.len());
+                let index = index.ok_or_else(|| Error::invalid("place", format!("there is no reading {place}")))?;
+                self.readings.remove(index);
+            }
+            DraftEdit::AddBag { .. }
+            | DraftEdit::RepeatBag
+            | DraftEdit::AddLot { .. }
+            | DraftEdit::Remove { .. }
+            | DraftEdit::SetLoadOfBags { .. }
+            | DraftEdit::SetBagCounts(_) => self.weigh(author, edit, now)?,
+        }
+        Ok(())
+    }
+
+    /// Applies a step that changes what was weighed or counted; does nothing for any other.
+    fn weigh(&mut self, author: &Author, edit: &DraftEdit, now: Timestamp) -> Result<(), Error> {
+        match edit {
             DraftEdit::AddBag { gross, bag_type, source, grade, scale } => {
                 require_grade(self.rules(author), grade.as_ref())?;
                 self.add_bag(Bag {
@@ -320,6 +372,15 @@ impl Draft {
                 if self.bags.len() + self.lots.len() == before {
                     return Err(Error::invalid("number", format!("no bag or lot has the number {number}")));
                 }
+                self.forget_apart(&[*number]);
+            }
+            DraftEdit::SetLoadOfBags { load_id, numbers } => {
+                let known = self.bags.iter().map(|bag| bag.number).chain(self.lots.iter().map(|lot| lot.number));
+                let known: BTreeSet<u32> = known.collect();
+                if numbers.is_empty() || numbers.iter().any(|number| !known.contains(number)) {
+                    return Err(Error::invalid("numbers", "name bags and lots of the draft by their numbers"));
+                }
+                self.put_apart(*load_id, numbers);
             }
             DraftEdit::SetBagCounts(counts) => {
                 check_bag_counts(counts).map_err(|wrong| Error::invalid("bag_counts", wrong))?;
@@ -328,38 +389,11 @@ impl Draft {
                 }
                 self.bag_counts.clone_from(counts);
             }
-            DraftEdit::AddReading(input) => {
-                let reading = Reading { user_id: Some(self.user_id), ..Reading::from(input) };
-                require_readable(self.rules(author), &reading)?;
-                require_few_readings(self.readings.len() + 1)?;
-                self.readings.push(reading);
-            }
-            DraftEdit::RemoveReading { place } => {
-                let index = (*place as usize).checked_sub(1).filter(|index| *index < self.readings.len());
-                let index = index.ok_or_else(|| Error::invalid("place", format!("there is no reading {place}")))?;
-                self.readings.remove(index);
-            }
-            DraftEdit::SetMark(mark) => {
-                mark.as_ref().map_or(Ok(()), Mark::check).map_err(|wrong| Error::invalid("mark", wrong))?;
-                self.mark.clone_from(mark);
-            }
-            DraftEdit::SetOverloadReason(reason) => {
-                self.overload_reason = reason.as_ref().map(checked).transpose()?;
-            }
-            DraftEdit::SetPaperEntry(entry) => {
-                if entry.as_ref().is_some_and(|entry| entry.serial > MAX_SERIAL) {
-                    return Err(Error::invalid("paper_entry", format!("a form has at most the number {MAX_SERIAL}")));
-                }
-                self.paper_entry.clone_from(entry);
-            }
-            DraftEdit::SetSecondHeap(is_second_heap) => self.is_second_heap = *is_second_heap,
-            DraftEdit::SetLocation(location) => {
-                location.check().map_err(|error| Error::invalid("location", error))?;
-                self.location = Some(*location);
-            }
+            _ => {}
         }
         Ok(())
     }
+
     /// Returns the rules of the draft's commodity and day, if they are on this phone.
     fn rules<'a>(&self, author: &'a Author) -> Option<&'a RuleSet> {
         author.reference.rules_on(&self.commodity, self.business_date)

@@ -71,7 +71,7 @@ pub use import::{ImportCode, ImportInput, ImportIssue, ImportProgress, ImportRep
 pub use inbox::{Choice, InboxItem, InboxKind, RecordRef};
 pub use land::{LandView, PlotSummary, QuotaUse};
 pub use lists::{DeliveryItem, DeliveryPage, DeliveryQuery, FarmerPage, FarmerQuery, LoadItem, LoadPage, LoadQuery};
-pub use load::{CloseView, LoadEdit, LoadView, OpenLoad};
+pub use load::{CloseView, LoadEdit, LoadView, OpenLoad, TrackView};
 pub use report::{Cell, ExportFormat, Report, ReportCode, ReportQuery};
 pub use simple::{SimplePage, SimpleView};
 pub use sync::{OfflineReason, SyncBudget, SyncOptions, SyncOutcome, SyncReport, SyncStatus, SyncTicket};

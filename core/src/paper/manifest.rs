@@ -37,13 +37,15 @@ pub struct Manifest {
     pub signature: Option<Signature>,
 }
 
-/// A delivery on a load.
+/// A delivery, or a part of one, on a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestLine {
     /// Receipt number.
     pub receipt: String,
     /// Code of the farmer.
     pub farmer: String,
+    /// Whether the rest of the delivery is not on this load.
+    pub is_part: bool,
     /// Number of bags on this load.
     pub bag_count: u32,
     /// Their gross weight.
@@ -68,7 +70,8 @@ impl Manifest {
         for line in &self.lines {
             let bags = wording.count(line.bag_count);
             writer.push(Line::row(cells([line.receipt.clone(), bags, wording.kilograms(line.gross)])));
-            writer.push(Line::text(&line.farmer));
+            let part = if line.is_part { wording.word(Word::Part) } else { "" };
+            writer.push(Line::text([&line.farmer, part].join(" ").trim()));
         }
         writer.push(Line::Rule);
         let deliveries = wording.count(u32::try_from(self.lines.len()).unwrap_or(u32::MAX));

@@ -110,6 +110,7 @@ words! {
     CalibrationOverdue = "Calibration of the scale is overdue", "ತಕ್ಕಡಿಯ ಮಾಪನಾಂಕ ಅವಧಿ ಮೀರಿದೆ", "तराज़ू का अंशांकन समय से बाहर है", "معايرة الميزان متأخرة";
     RuleSet = "Rule set", "ನಿಯಮಾವಳಿ", "नियमावली", "مجموعة القواعد";
     Deliveries = "Deliveries", "ವಿತರಣೆಗಳು", "सुपुर्दगियाँ", "التسليمات";
+    Part = "Part", "ಭಾಗ", "भाग", "جزء";
     Total = "Total", "ಒಟ್ಟು", "कुल", "المجموع";
     ReceiptNumber = "Receipt", "ರಸೀದಿ", "रसीद", "الإيصال";
     Voided = "Voided", "ರದ್ದಾದವು", "रद्द किए गए", "الملغاة";

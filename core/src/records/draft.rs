@@ -1,10 +1,10 @@
 //! A delivery that is still being weighed: stored on one phone, not a document yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot, Reason};
+use super::delivery::{Delivery, DeliveryReading, DeliverySnapshot, LoadPart, Loaded, PutApart, Reason, parts};
 use super::{Bag, BagCount, Change, Lot, Mark, PaperEntry, Reading};
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DocumentId, FarmerId, Grams, LoadId, Location, SeasonCode,
@@ -78,6 +78,9 @@ pub struct Draft {
     /// Paper form on which it was written first.
     #[n(20)]
     pub paper_entry: Option<PaperEntry>,
+    /// Bags and lots that travel on another load than the draft's; each number is in at most one.
+    #[n(21)]
+    pub apart: Vec<PutApart>,
 }
 
 impl Draft {
@@ -111,6 +114,7 @@ impl Draft {
             earlier_users: Vec::new(),
             overload_reason: None,
             paper_entry: None,
+            apart: Vec::new(),
         }
     }
 
@@ -120,19 +124,67 @@ impl Draft {
         bags + self.lots.iter().map(Lot::without_vehicle).sum()
     }
 
+    /// Returns what is on each load: at least one part.
+    pub fn parts(&self) -> Vec<LoadPart> {
+        let bags = self.bags.iter();
+        let bags = bags.map(|it| (it.number, it.gross.grams(), false));
+        let all = bags.chain(self.lots.iter().map(|it| (it.number, it.without_vehicle(), true)));
+        let items = all.map(|(number, gross, is_lot)| Loaded { load_id: self.load_of(number), gross, is_lot });
+        let counted = self.bag_counts.iter().fold(0_u32, |sum, it| sum.saturating_add(it.count));
+        parts(self.load_id, counted, items)
+    }
+
+    /// Returns the load of a bag or lot.
+    pub(crate) fn load_of(&self, number: u32) -> Option<LoadId> {
+        let apart = self.apart.iter().find(|it| it.numbers.contains(&number));
+        apart.map_or(self.load_id, |it| it.load_id)
+    }
+
+    /// Puts bags and lots on a load of their own.
+    pub(crate) fn put_apart(&mut self, load_id: Option<LoadId>, numbers: &[u32]) {
+        self.forget_apart(numbers);
+        let mut added: BTreeSet<u32> = numbers.iter().copied().collect();
+        if let Some(same) = self.apart.iter().position(|it| it.load_id == load_id) {
+            added.extend(self.apart.remove(same).numbers);
+        }
+        self.apart.push(PutApart { load_id, numbers: added.into_iter().collect() });
+    }
+
+    /// Puts bags and lots back on the load of the draft.
+    pub(crate) fn forget_apart(&mut self, numbers: &[u32]) {
+        for apart in &mut self.apart {
+            apart.numbers.retain(|number| !numbers.contains(number));
+        }
+        self.apart.retain(|it| !it.numbers.is_empty());
+    }
+
+    /// Returns whether the draft, or some of its bags or lots, is for a load.
+    pub(crate) fn is_for(&self, load_id: LoadId) -> bool {
+        self.load_id == Some(load_id) || self.apart.iter().any(|it| it.load_id == Some(load_id))
+    }
+
     /// Returns a draft with what counts of a delivery, which it replaces, by the users who weighed and read. Of several bags and lots to which
     /// phones gave one number, the later ones get others, because the keys of a snapshot have no more than the number.
     pub(crate) fn again(delivery: &Delivery, user_id: UserId) -> Self {
         let (centre, season) = (delivery.centre.clone(), delivery.season.clone());
         let read = |it: &DeliveryReading| Reading { user_id: Some(it.user_id()), ..it.reading.clone() };
         let earlier = delivery.earlier_users.iter().copied().chain([delivery.recorded.user_id]);
-        let (mut bags, mut lots): (Vec<Bag>, Vec<Lot>) =
-            (delivery.counted_bags().cloned().collect(), delivery.counted_lots().cloned().collect());
+        let counted = delivery.bags.iter().filter(|it| it.voids.is_empty());
+        let (mut bags, of_bags): (Vec<Bag>, Vec<_>) = counted.map(|it| (it.bag.clone(), it.load_id)).unzip();
+        let counted = delivery.lots.iter().filter(|it| it.voids.is_empty());
+        let (mut lots, of_lots): (Vec<Lot>, Vec<_>) = counted.map(|it| (it.lot.clone(), it.load_id)).unzip();
         let (mut numbers, mut next_number) = (BTreeSet::new(), delivery.next_number());
         for number in bags.iter_mut().map(|it| &mut it.number).chain(lots.iter_mut().map(|it| &mut it.number)) {
             if !numbers.insert(*number) {
                 *number = next_number;
                 next_number = next_number.saturating_add(1);
+            }
+        }
+        let numbers = bags.iter().map(|it| it.number).chain(lots.iter().map(|it| it.number));
+        let mut apart = BTreeMap::<_, Vec<u32>>::new();
+        for (number, load_id) in numbers.zip(of_bags.into_iter().chain(of_lots)) {
+            if load_id != delivery.load_id {
+                apart.entry(load_id).or_default().push(number);
             }
         }
         bags.sort_by_key(|it| it.number);
@@ -151,6 +203,7 @@ impl Draft {
             is_second_heap: delivery.is_second_heap,
             overload_reason: delivery.overload_reason.clone(),
             paper_entry: delivery.paper_entry.clone(),
+            apart: apart.into_iter().map(|(load_id, numbers)| PutApart { load_id, numbers }).collect(),
             earlier_users: earlier.filter(|user| *user != user_id).collect(),
             ..Self::new(user_id, centre, season, delivery.commodity.clone(), delivery.business_date)
         }
@@ -187,6 +240,7 @@ impl Draft {
             earlier_users: snapshot.earlier_users,
             overload_reason: snapshot.overload_reason,
             paper_entry: snapshot.paper_entry,
+            apart: snapshot.apart,
         })
     }
 }

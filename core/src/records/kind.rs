@@ -105,6 +105,8 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
     const TOPICS: &'static [Topic];
     /// Function that returns the folded words by which a record is found; `None` if the kind is not searched.
     const WORDS: Option<fn(&Self) -> Vec<String>> = None;
+    /// Second table with rows of its records.
+    const DETAILS: Option<Details<Self>> = None;
 
     /// Type of its ids; a record's id is the id of its document.
     type Id: Copy + From<DocumentId> + Into<DocumentId>;
@@ -165,6 +167,20 @@ pub struct Table<K: 'static> {
     pub columns: &'static [(Column<'static>, ValueOf<K>)],
 }
 
+/// Rows that a record has in a second table, such as the parts of a delivery. Its key is that of the record's own row and the column
+/// `number`, which counts the rows of a record from 0.
+pub struct Details<K: 'static> {
+    /// Name of the table, which only this kind has.
+    pub table: &'static str,
+    /// Columns besides those of the key.
+    pub columns: &'static [Column<'static>],
+    /// Returns the values of these columns, row by row.
+    pub rows: for<'a> fn(&'a K) -> Vec<Vec<Value<'a>>>,
+}
+
+/// Column that numbers the rows of [`Details`].
+pub(crate) const DETAIL_NUMBER: &str = "number";
+
 /// Function that returns the value of a column.
 pub type ValueOf<K> = for<'a> fn(&'a K) -> Value<'a>;
 
@@ -213,6 +229,8 @@ pub struct KindInfo {
     pub shape: Shape,
     /// Names and column types of [`RecordKind::TABLE`].
     pub table: fn() -> TableInfo,
+    /// Table and columns of [`RecordKind::DETAILS`]; the key is that of `table`.
+    pub details: fn() -> Option<TableInfo>,
     /// [`RecordKind::TOPICS`].
     pub topics: &'static [Topic],
     /// Whether [`RecordKind::WORDS`] is set.
@@ -237,6 +255,13 @@ impl Kind {
                     privacy: K::PRIVACY,
                     shape: K::SHAPE,
                     table: || K::TABLE.info(),
+                    details: || {
+                        K::DETAILS.map(|it| TableInfo {
+                            name: it.table,
+                            key: K::TABLE.key,
+                            columns: it.columns.to_vec(),
+                        })
+                    },
                     topics: K::TOPICS,
                     is_searched: K::WORDS.is_some(),
                     project: |id, fields| Ok(K::project(id.into(), fields)?.map(|record| Arc::new(record) as Record)),
@@ -306,6 +331,8 @@ pub trait AnyRecord: Any + fmt::Debug + Send + Sync {
     fn document(&self) -> DocumentId;
     /// Returns the values of the kind's own columns, in the order of [`TableInfo::columns`].
     fn cells(&self) -> Vec<Value<'_>>;
+    /// Returns the rows of [`RecordKind::DETAILS`], without the columns of the key.
+    fn details(&self) -> Vec<Vec<Value<'_>>>;
     /// Returns the folded search words, sorted and without duplicates.
     fn words(&self) -> Vec<String>;
     /// [`RecordKind::conflicts`].
@@ -337,6 +364,10 @@ impl<K: RecordKind> AnyRecord for K {
 
     fn cells(&self) -> Vec<Value<'_>> {
         K::TABLE.cells(self)
+    }
+
+    fn details(&self) -> Vec<Vec<Value<'_>>> {
+        K::DETAILS.map_or_else(Vec::new, |details| (details.rows)(self))
     }
 
     fn words(&self) -> Vec<String> {

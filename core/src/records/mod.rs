@@ -55,7 +55,10 @@ pub(crate) use document::{Document, Put, Written, create};
 pub use farmer::{Contact, Farmer};
 pub use feedback::Feedback;
 pub use instrument_check::InstrumentCheck;
-pub use kind::{AnyRecord, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Table, TableInfo, Topic, ValueOf};
+pub(crate) use kind::DETAIL_NUMBER;
+pub use kind::{
+    AnyRecord, Details, KINDS, Kind, KindInfo, Privacy, Record, RecordKind, Table, TableInfo, Topic, ValueOf,
+};
 pub use load::Load;
 pub use lorry_request::LorryRequest;
 pub use note::Note;

@@ -34,6 +34,7 @@ mod recovery;
 mod rounding;
 mod shares;
 mod supply;
+pub mod track;
 mod value;
 mod weight;
 

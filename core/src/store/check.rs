@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::records::{self, PROJECTIONS, Projection, Stored};
+use super::records::{self, Details, PROJECTIONS, Projection, Stored};
 use super::sql::{Reader, Value, values};
 use super::{Error, search};
 use crate::decisions::{Decision, StoredAsInfo};
@@ -30,9 +30,13 @@ pub fn documents(db: &mut dyn Reader) -> Result<(), Error> {
         if let Some(record) = &merged.record {
             if is_folded || !record.kind().is_searched {
                 require_row(db, *id, &stored, record)?;
+                require_details(db, *id, record)?;
                 words += require_words(db, *id, &stored.scope, record)?;
             }
             *rows.entry((record.kind().table)().name).or_default() += 1;
+            if let Some(details) = (record.kind().details)() {
+                *rows.entry(details.name).or_default() += record.details().len();
+            }
         }
     }
     let count = |db: &mut dyn Reader, table: &str| -> Result<usize, Error> {
@@ -41,7 +45,8 @@ pub fn documents(db: &mut dyn Reader) -> Result<(), Error> {
     if is_folded && count(db, "words")? != words {
         return Err(wrong("words", "there are words of no document"));
     }
-    for Projection { table, .. } in PROJECTIONS.values() {
+    for table in PROJECTIONS.values().flat_map(|it| [Some(it.table), it.details.as_ref().map(|it| it.table)]).flatten()
+    {
         if count(db, table)? != rows.get(table).copied().unwrap_or(0) {
             return Err(wrong(table, "there are rows of no document"));
         }
@@ -58,6 +63,21 @@ fn require_row(db: &mut dyn Reader, id: DocumentId, stored: &Stored, record: &Re
         return Ok(());
     }
     Err(wrong(table, format!("the row of document {id} is missing, or is not what the document contains")))
+}
+
+fn require_details(db: &mut dyn Reader, id: DocumentId, record: &Record) -> Result<(), Error> {
+    let projection = PROJECTIONS.get(&record.kind().number).and_then(|it| it.details.as_ref());
+    let Some(Details { table, columns, .. }) = projection else { return Ok(()) };
+    for (number, row) in record.details().into_iter().enumerate() {
+        let cells: Vec<Value<'_>> = [id.to_value(), Value::int(number)].into_iter().chain(row).collect();
+        if !has_row(db, table, columns.iter().map(|column| column.name), &cells)? {
+            return Err(wrong(
+                table,
+                format!("a row of document {id} is missing, or is not what the document contains"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Requires the words of a record, and returns how many rows they are.

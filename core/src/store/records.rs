@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use super::sql::{self, Column, Insert, Reader, Row, Value, Writer, values};
 use super::{Error, search};
-use crate::records::{self, AnyRecord, Change, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
+use crate::records::{self, AnyRecord, Change, DETAIL_NUMBER, KINDS, Kind, Merged, Record, RecordKind, TableInfo};
 use crate::scope::Scope;
 use crate::text::FOLD_VERSION;
 use crate::units::{ChangeHash, DocumentId, HybridTime, ToValue};
@@ -38,6 +38,63 @@ pub(super) struct Projection {
     key: &'static str,
     pub(super) columns: Vec<Column<'static>>,
     on_conflict: String,
+    pub(super) details: Option<Details>,
+}
+
+/// The parts of the statements on a kind's second table.
+pub(super) struct Details {
+    pub(super) table: &'static str,
+    pub(super) columns: Vec<Column<'static>>,
+    on_conflict: String,
+    /// Counts the rows of documents.
+    count: String,
+    /// Deletes the rows of a document from a number.
+    shorten: String,
+}
+
+impl Details {
+    fn new(TableInfo { name, key, columns }: TableInfo) -> Self {
+        let own = [Column::blob(key), Column::int(DETAIL_NUMBER)];
+        let columns = [&own, columns.as_slice()].concat();
+        let updates: Vec<String> = columns.iter().skip(2).map(|it| format!("{0} = excluded.{0}", it.name)).collect();
+        Self {
+            table: name,
+            columns,
+            on_conflict: format!("ON CONFLICT ({key}, {DETAIL_NUMBER}) DO UPDATE SET {}", updates.join(", ")),
+            count: format!(
+                "SELECT keys.n, count(*) FROM keys JOIN {name} ON {name}.{key} = keys.document GROUP BY keys.n"
+            ),
+            shorten: format!("DELETE FROM {name} WHERE {key} = ?1 AND {DETAIL_NUMBER} >= ?2"),
+        }
+    }
+
+    /// Replaces the rows of records.
+    fn save(&self, db: &mut dyn Writer, records: &[(DocumentId, &Record)]) -> Result<(), Error> {
+        let rows: Vec<Vec<Vec<Value<'_>>>> = records.iter().map(|(_, record)| record.details()).collect();
+        let keys: Vec<Value<'_>> = records.iter().map(|(id, _)| id.to_value()).collect();
+        let reader: &mut dyn Reader = db;
+        let stored = reader.query_all_keys(&[Column::blob("document")], &keys, &self.count, |row| {
+            Ok((row.get::<u32>(0)?, row.get::<u64>(1)?))
+        })?;
+        for (n, stored) in stored {
+            let n = n as usize;
+            if let (Some((id, _)), Some(rows)) = (records.get(n), rows.get(n))
+                && (rows.len() as u64) < stored
+            {
+                db.execute(&self.shorten, &values![id, Value::int(rows.len())])?;
+            }
+        }
+        let mut cells = Vec::new();
+        for ((id, _), rows) in records.iter().zip(rows) {
+            for (number, row) in rows.into_iter().enumerate() {
+                cells.extend([id.to_value(), Value::int(number)]);
+                cells.extend(row);
+            }
+        }
+        let Self { table, columns, on_conflict, .. } = self;
+        db.insert(&Insert { table, columns, on_conflict }, &cells)?;
+        Ok(())
+    }
 }
 
 impl Projection {
@@ -47,7 +104,7 @@ impl Projection {
         let columns = [&common, columns.as_slice()].concat();
         let updates = columns.iter().skip(1).map(|column| format!("{0} = excluded.{0}", column.name));
         let on_conflict = format!("ON CONFLICT ({key}) DO UPDATE SET {}", updates.collect::<Vec<_>>().join(", "));
-        Self { table: name, key, columns, on_conflict }
+        Self { table: name, key, columns, on_conflict, details: (kind.details)().map(Details::new) }
     }
 }
 
@@ -237,7 +294,7 @@ fn words_before(db: &mut dyn Writer, documents: &[Saved<'_>]) -> Result<BTreeMap
     Ok(before)
 }
 
-/// Writes the rows of records, with one statement per kind.
+/// Writes the rows of records, with one statement per kind and table.
 fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Result<(), Error> {
     let mut cells = BTreeMap::<u8, Vec<Value<'_>>>::new();
     for (scope, id, record) in rows {
@@ -247,9 +304,13 @@ fn save_rows(db: &mut dyn Writer, rows: &[(&Scope, DocumentId, &Record)]) -> Res
     }
     for (kind, cells) in cells {
         let source = || format!("{kind} is not among the kinds").into();
-        let Projection { table, columns, on_conflict, .. } =
+        let Projection { table, columns, on_conflict, details, .. } =
             PROJECTIONS.get(&kind).ok_or_else(|| Error::Corrupt { source: source() })?;
         db.insert(&Insert { table, columns, on_conflict }, &cells)?;
+        if let Some(details) = details {
+            let of_kind = rows.iter().filter(|(.., record)| record.kind().number == kind);
+            details.save(db, &of_kind.map(|(_, id, record)| (*id, *record)).collect::<Vec<_>>())?;
+        }
     }
     Ok(())
 }
@@ -264,8 +325,11 @@ pub fn remove(db: &mut dyn Writer, id: DocumentId) -> Result<(), Error> {
     let Some(kind) = kind else { return Ok(()) };
     search::remove(db, id)?;
     db.execute("DELETE FROM documents WHERE document_id = ?1", &values![id])?;
-    if let Some(Projection { table, key, .. }) = PROJECTIONS.get(&kind) {
+    if let Some(Projection { table, key, details, .. }) = PROJECTIONS.get(&kind) {
         db.execute(&format!("DELETE FROM {table} WHERE {key} = ?1"), &values![id])?;
+        if let Some(details) = details {
+            db.execute(&details.shorten, &values![id, Value::int(0)])?;
+        }
     }
     Ok(())
 }
@@ -328,6 +392,9 @@ fn in_conflict_query(Projection { table, key, .. }: &Projection) -> String {
 pub fn rebuild(db: &mut dyn Writer) -> Result<usize, Error> {
     for projection in PROJECTIONS.values() {
         db.execute(&format!("DELETE FROM {}", projection.table), &[])?;
+        if let Some(details) = &projection.details {
+            db.execute(&format!("DELETE FROM {}", details.table), &[])?;
+        }
     }
     search::clear(db)?;
     let ids = db.query_all("SELECT document_id FROM documents ORDER BY document_id", &[], |row| row.get(0))?;

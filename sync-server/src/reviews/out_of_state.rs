@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use farmtally_core::decisions::ReviewCode;
+use farmtally_core::records::delivery::LoadPart;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{Delivery, Load};
 use farmtally_core::rules::{changes_after_departure, is_out_of_state, may_after_departure};
@@ -39,8 +40,10 @@ fn cancelled_with_deliveries(db: &mut WriteTransaction<'_>, touched: &[Touched])
         .collect();
     let ids: Vec<LoadId> = cancelled.keys().copied().collect();
     let mut findings = Vec::new();
-    for (id, delivery) in rows::unvoided_deliveries_on(db.reader(), &ids)? {
-        let found = cancelled.get(&id).filter(|(_, load)| load.manifest_contains(delivery));
+    for (id, part) in rows::parts_on_loads(db.reader(), &ids)? {
+        let on_load = LoadPart { load_id: Some(id), bags: part.bags, gross_g: part.gross_g };
+        let covers = |load: &Load| load.manifest_covers(part.delivery_id, &on_load, part.is_part);
+        let found = cancelled.get(&id).filter(|(_, load)| covers(load));
         findings.extend(found.map(|(scope, _)| finding(scope, vec![id.into()])));
     }
     Ok(findings)
@@ -71,7 +74,7 @@ fn after_departure(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     Ok(findings)
 }
 
-/// Returns the touched deliveries that were changed after recording, each with the load that it is on and the one that it was on before.
+/// Returns the touched deliveries that were changed after recording, each with the loads that it or a part of it is on, and was on before.
 fn changed_on_loads(touched: &[Touched]) -> Result<BTreeSet<(LoadId, DeliveryId)>, Error> {
     let mut pairs = BTreeSet::new();
     for it in touched {
@@ -79,8 +82,9 @@ fn changed_on_loads(touched: &[Touched]) -> Result<BTreeSet<(LoadId, DeliveryId)
         if delivery.changes().next().is_none() {
             continue;
         }
-        let before = it.before::<Delivery>()?.and_then(|before| before.load_id);
-        pairs.extend(delivery.load_id.into_iter().chain(before).map(|load| (load, delivery.delivery_id)));
+        let before = it.before::<Delivery>()?;
+        let parts = delivery.parts().into_iter().chain(before.iter().flat_map(Delivery::parts));
+        pairs.extend(parts.filter_map(|part| part.load_id).map(|load| (load, delivery.delivery_id)));
     }
     Ok(pairs)
 }

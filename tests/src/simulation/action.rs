@@ -5,15 +5,17 @@
 
 use ed25519_dalek::SigningKey;
 use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerInput, FarmerQuery, LoadEdit, OpenLoad, StartDraft};
+use farmtally_core::environment::Clock;
 use farmtally_core::protocol::authorization::{Authorization, SignedRequest};
 use farmtally_core::protocol::message::{self, ChallengeResponse};
-use farmtally_core::records::PaperEntry;
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::load::LoadState;
+use farmtally_core::records::{Load, PaperEntry};
 use farmtally_core::rules::Check;
 use farmtally_core::store::rows::FarmerRow;
 use farmtally_core::sync::WireRequest;
-use farmtally_core::units::{DeliveryId, LoadId};
+use farmtally_core::units::{DeliveryId, LoadId, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -26,7 +28,7 @@ use super::server::NetworkFault;
 use super::simple;
 use super::world::{CallOutcome, World};
 use crate::market::ADDRESS;
-use crate::{Forger, bag, forgotten_bag, moisture, reason};
+use crate::{Forger, bag, forgotten_bag, moisture, reason, track_point};
 
 /// One kind of step.
 pub struct Action {
@@ -46,6 +48,7 @@ pub const ACTIONS: &[Action] = &[
     Action { name: "adds a bag", weight: 8, act: adds_bag },
     Action { name: "voids a bag", weight: 4, act: voids_bag },
     Action { name: "moves", weight: 8, act: moves },
+    Action { name: "puts a bag apart", weight: 6, act: puts_apart },
     Action { name: "voids", weight: 4, act: voids },
     Action { name: "two change one at once", weight: 6, act: two_at_once },
     Action { name: "adds to a delivery", weight: 6, act: adds_later },
@@ -254,14 +257,36 @@ fn moves(world: &mut World, who: usize) {
     }
 }
 
+fn puts_apart(world: &mut World, who: usize) {
+    if let Some(delivery) = any_delivery(world) {
+        puts_apart_of(world, who, delivery);
+    }
+}
+
+fn puts_apart_of(world: &mut World, who: usize, delivery: DeliveryId) {
+    let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
+    let standing: Vec<(String, i64)> =
+        view.bags.iter().filter(|bag| bag.voids.is_empty()).map(|bag| (bag.bag_id.clone(), bag.gross_g.0)).collect();
+    let Some((bag_id, grams)) = world.picks(&standing) else { return };
+    let mut here = loads_here(world, who);
+    let client = world.phones[who].client();
+    here.retain(|load| client.load(*load).is_ok_and(|it| matches!(it.state, LoadState::Planned | LoadState::Open)));
+    let load = if world.once_in(4) { None } else { world.picks(&here) };
+    let sign = ActMatcher::after(view.amendments.iter().map(|act| act.stamp).collect());
+    world.expect_durable(who, FactKind::PutApart { delivery, grams, load, sign }, |client| {
+        let edit = DeliveryEdit::SetLoadOfBags { load_id: load, ids: vec![bag_id], overload_reason: None };
+        client.amend_delivery(view.basis, &reason("no_room"), &[edit])
+    });
+}
+
+fn loads_here(world: &World, who: usize) -> Vec<LoadId> {
+    let client = world.phones[who].client();
+    world.loads.iter().filter(|(load, _)| client.load(*load).is_ok()).map(|(load, _)| *load).collect()
+}
+
 fn moves_it(world: &mut World, who: usize, delivery: DeliveryId) {
     let Ok(view) = world.phones[who].client().delivery(delivery) else { return };
-    let here: Vec<LoadId> = world
-        .loads
-        .iter()
-        .filter(|(load, _)| world.phones[who].client().load(*load).is_ok())
-        .map(|(load, _)| *load)
-        .collect();
+    let here = loads_here(world, who);
     let load = if world.once_in(4) { None } else { world.picks(&here) };
     let sign = ActMatcher::after(view.amendments.iter().map(|act| act.stamp).collect());
     world.expect_durable(who, FactKind::Moved { delivery, load, sign }, |client| {
@@ -305,13 +330,14 @@ fn two_at_once(world: &mut World, who: usize) {
     let mut both = world.recorded_deliveries();
     both.retain(|delivery| is_on(who, delivery) && is_on(other, delivery));
     let Some(delivery) = world.picks(&both) else { return };
-    let (first, second) = (world.rng.random_range(0..8), world.rng.random_range(0..8));
+    let (first, second) = (world.rng.random_range(0..10), world.rng.random_range(0..10));
     let second = if world.once_in(2) { first } else { second };
     for (phone, change) in [(who, first), (other, second)] {
         match change {
             0 => voids_it(world, phone, delivery),
             1 => voids_bag_in(world, phone, delivery),
             2 | 3 => adds_bag_to(world, phone, delivery),
+            4 | 5 => puts_apart_of(world, phone, delivery),
             _ => moves_it(world, phone, delivery),
         }
     }
@@ -354,6 +380,9 @@ fn closes(world: &mut World, who: usize) {
 fn steps(world: &mut World, who: usize) {
     let Some(load) = any_load_here(world, who) else { return };
     let Ok(view) = world.phones[who].client().load(load) else { return };
+    if view.state == LoadState::Dispatched && world.once_in(2) {
+        return tracks(world, who, load);
+    }
     let number = world.unique_numbers(1)[0];
     let step = match world.rng.random_range(0..20) {
         0 => LoadEdit::Depart { odometer_km: None },
@@ -366,6 +395,23 @@ fn steps(world: &mut World, who: usize) {
     world.expect_durable(who, FactKind::Stepped { load, sign }, |client| {
         client.change_load(view.basis, &step, &Check::ALL)
     });
+}
+
+/// Adds two points to the track of a load, later than those that the phone knows.
+fn tracks(world: &mut World, who: usize, load: LoadId) {
+    let mut replica = Replica::new(world.phones[who].looks());
+    let Some(shown) = replica.record(load.into()).and_then(|it| it.downcast_ref::<Load>()).cloned() else { return };
+    let newest = shown.track.iter().flat_map(|piece| &piece.points).map(|point| point.at).max();
+    let at = newest.map_or_else(|| world.phones[who].clock.now(), |newest| Timestamp(newest.0 + 60_000));
+    let points = [at, Timestamp(at.0 + 60_000)].map(|at| {
+        track_point(
+            at,
+            world.rng.random_range(130_000_000..131_000_000),
+            world.rng.random_range(780_000_000..781_000_000),
+        )
+    });
+    let sign = ActMatcher::after(shown.track.iter().map(|piece| piece.stamp).collect());
+    world.expect_durable(who, FactKind::Tracked { load, sign }, |client| client.add_track(load, &points));
 }
 
 pub(super) fn syncs(world: &mut World, who: usize) {

@@ -121,6 +121,7 @@ impl World {
         let whole = expected_deliveries(&facts);
         let books = sums(&facts, &whole);
         check_exactly(&facts, &mut server, &whole);
+        check_loads(&mut server, &whole);
         for it in whole.values() {
             let moves = it.standing_moves();
             if moves.iter().any(|(load, _)| *load != moves[0].0) {
@@ -316,6 +317,7 @@ fn expected_deliveries(facts: &[Fact]) -> BTreeMap<DeliveryId, ExpectedDelivery<
         | FactKind::BagAdded { delivery, .. }
         | FactKind::BagVoided { delivery, .. }
         | FactKind::Moved { delivery, .. }
+        | FactKind::PutApart { delivery, .. }
         | FactKind::Added { delivery, .. }
         | FactKind::Voided { delivery }) = &fact.what
         else {
@@ -362,6 +364,21 @@ impl ExpectedDelivery<'_> {
         standing.map(|(load, own, _)| (load, own)).collect()
     }
 
+    /// The loads that the bag of a weight may be on, if it was put apart: as [`Self::loads`], by the moves of this bag.
+    fn loads_of(&self, bag: i64) -> Option<Vec<Option<LoadId>>> {
+        let moves = self.facts.iter().filter_map(|fact| match &fact.what {
+            FactKind::PutApart { grams, load, sign, .. } if *grams == bag => {
+                Some((*load, sign.own?, sign.seen.as_slice()))
+            }
+            _ => None,
+        });
+        let is_seen = |own: &Stamp| moves.clone().any(|(_, _, seen)| seen.contains(own));
+        let rank = |stamp: &Stamp| (!stamp.clock_suspect, stamp.at);
+        let standing: Vec<_> = moves.clone().filter(|(_, own, _)| !is_seen(own)).collect();
+        let best = standing.iter().map(|(_, own, _)| rank(own)).max()?;
+        Some(standing.into_iter().filter(|(_, own, _)| rank(own) == best).map(|(load, ..)| load).collect())
+    }
+
     /// The loads it may be on: that of the latest move that no other move saw, a clock not in doubt first; several if stamps are equal. The
     /// recorded one if it was never moved.
     fn loads(&self) -> Vec<Option<LoadId>> {
@@ -376,6 +393,30 @@ impl ExpectedDelivery<'_> {
         });
         recorded.collect()
     }
+}
+
+/// Checks the sums that the server has for each load against the facts. A bag that may be on several loads is looked up in its record.
+fn check_loads(server: &mut Replica<'_>, whole: &BTreeMap<DeliveryId, ExpectedDelivery<'_>>) {
+    let mut expected = BTreeMap::<Option<LoadId>, (u64, i64)>::new();
+    for (delivery, it) in whole.iter().filter(|(_, it)| !it.is_voided) {
+        let shown = server.delivery(*delivery).expect("a delivery");
+        let own = it.loads();
+        for grams in it.counted_bags() {
+            let loads = it.loads_of(grams).unwrap_or_else(|| own.clone());
+            let load = match loads.as_slice() {
+                [load] => *load,
+                _ => shown.bags.iter().find(|bag| bag.bag.gross.grams().0 == grams).expect("a bag").load_id,
+            };
+            let (bags, gross) = expected.entry(load).or_default();
+            *bags += 1;
+            *gross += grams;
+        }
+    }
+    let sums = server.sums_of_loads();
+    let has_bags =
+        |(load, (bags, gross)): (&Option<LoadId>, &(u64, i64))| (*bags > 0).then_some((*load, (*bags, *gross)));
+    let sums: BTreeMap<_, _> = sums.iter().filter_map(has_bags).collect();
+    assert_eq!(sums, expected, "bags and gross weights on each load");
 }
 
 /// Expected sums by centre and business date; `whole` is from [`expected_deliveries`].
@@ -416,7 +457,13 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         standing.sort_unstable();
         assert_eq!(standing, it.counted_bags(), "the bags of {delivery} that count");
         let amended = count(|what| {
-            matches!(what, FactKind::BagAdded { .. } | FactKind::BagVoided { .. } | FactKind::Moved { .. })
+            matches!(
+                what,
+                FactKind::BagAdded { .. }
+                    | FactKind::BagVoided { .. }
+                    | FactKind::Moved { .. }
+                    | FactKind::PutApart { .. }
+            )
         });
         assert_eq!(shown.amendments.len(), amended, "the amendments of {delivery}");
         assert_eq!(shown.voids.len(), count(|what| matches!(what, FactKind::Voided { .. })), "the voids of {delivery}");
@@ -430,19 +477,30 @@ fn check_exactly(facts: &[Fact], server: &mut Replica<'_>, whole: &BTreeMap<Deli
         }
         let loads = it.loads();
         assert!(loads.contains(&shown.load_id), "{delivery} lies on {:?}, not on {loads:?}", shown.load_id);
+        for bag in &shown.bags {
+            let loads = it.loads_of(bag.bag.gross.grams().0).unwrap_or_else(|| vec![shown.load_id]);
+            assert!(
+                loads.contains(&bag.load_id),
+                "{} of {delivery} is on {:?}, not on {loads:?}",
+                bag.key,
+                bag.load_id
+            );
+        }
     }
-    let mut loads = BTreeMap::<LoadId, (usize, usize)>::new();
+    let mut loads = BTreeMap::<LoadId, (usize, usize, usize)>::new();
     for fact in facts {
         match fact.what {
             FactKind::CloseAsked { load, .. } => loads.entry(load).or_default().0 += 1,
             FactKind::Stepped { load, .. } => loads.entry(load).or_default().1 += 1,
+            FactKind::Tracked { load, .. } => loads.entry(load).or_default().2 += 1,
             _ => {}
         }
     }
-    for (load, (closes, steps)) in loads {
+    for (load, (closes, steps, pieces)) in loads {
         let shown = server.record(load.into()).and_then(|record| record.downcast_ref::<Load>());
         let Some(shown) = shown else { panic!("{load} is no load on the server") };
         assert_eq!(shown.close_requests.len(), closes, "the requests to close {load}");
         assert_eq!(shown.timeline.len(), steps, "the steps of {load}");
+        assert_eq!(shown.track.len(), pieces, "the pieces of the track of {load}");
     }
 }

@@ -171,11 +171,13 @@ fn state_of(client: &FieldClient, what: &FactKind) -> Option<SyncState> {
         | FactKind::BagAdded { delivery, .. }
         | FactKind::BagVoided { delivery, .. }
         | FactKind::Moved { delivery, .. }
+        | FactKind::PutApart { delivery, .. }
         | FactKind::Added { delivery, .. }
         | FactKind::Voided { delivery } => client.delivery(*delivery).map(|view| view.sync),
         FactKind::Opened { load }
         | FactKind::Joined { load, .. }
         | FactKind::Stepped { load, .. }
+        | FactKind::Tracked { load, .. }
         | FactKind::CloseAsked { load, .. } => client.load(*load).map(|view| view.sync),
         FactKind::Made { record, kind, .. } | FactKind::Withdrawn { record, kind, .. } => {
             simple::state_of(client, *kind, *record)

@@ -32,6 +32,8 @@ pub enum FactKind {
     BagVoided { delivery: DeliveryId, grams: i64 },
     /// A delivery was moved to another load.
     Moved { delivery: DeliveryId, load: Option<LoadId>, sign: ActMatcher },
+    /// The bag of this weight was put on a load of its own.
+    PutApart { delivery: DeliveryId, grams: i64, load: Option<LoadId>, sign: ActMatcher },
     /// A delivery was voided.
     Voided { delivery: DeliveryId },
     /// A load was opened.
@@ -42,6 +44,8 @@ pub enum FactKind {
     CloseAsked { load: LoadId, sign: ActMatcher },
     /// Something was added to a recorded delivery.
     Added { delivery: DeliveryId, what: Later, sign: ActMatcher },
+    /// A piece was added to the track of a load.
+    Tracked { load: LoadId, sign: ActMatcher },
     /// A step of a load was recorded.
     Stepped { load: LoadId, sign: ActMatcher },
     /// A simple record was made about a farmer, or a load or delivery of the farmer.
@@ -160,11 +164,15 @@ impl fmt::Display for FactKind {
             Self::BagAdded { delivery, grams } => write!(f, "adds {grams} g to delivery {}", short(*delivery)),
             Self::BagVoided { delivery, grams } => write!(f, "voids {grams} g of delivery {}", short(*delivery)),
             Self::Moved { delivery, load, .. } => write!(f, "moves delivery {} to {}", short(*delivery), on(load)),
+            Self::PutApart { delivery, grams, load, .. } => {
+                write!(f, "puts {grams} g of delivery {} on {}", short(*delivery), on(load))
+            }
             Self::Voided { delivery } => write!(f, "voids delivery {}", short(*delivery)),
             Self::Opened { load } => write!(f, "opens load {}", short(*load)),
             Self::Joined { load, .. } => write!(f, "joins load {}", short(*load)),
             Self::CloseAsked { load, .. } => write!(f, "asks to close load {}", short(*load)),
             Self::Added { delivery, what, .. } => write!(f, "adds a {what:?} to delivery {}", short(*delivery)),
+            Self::Tracked { load, .. } => write!(f, "adds to the track of load {}", short(*load)),
             Self::Stepped { load, .. } => write!(f, "records a step of load {}", short(*load)),
             Self::Made { record, kind, .. } => write!(f, "records {kind} {}", short(*record)),
             Self::Withdrawn { record, kind, .. } => write!(f, "withdraws {kind} {}", short(*record)),
@@ -189,11 +197,13 @@ impl Fact {
             | FactKind::BagAdded { delivery, .. }
             | FactKind::BagVoided { delivery, .. }
             | FactKind::Moved { delivery, .. }
+            | FactKind::PutApart { delivery, .. }
             | FactKind::Added { delivery, .. }
             | FactKind::Voided { delivery } => (*delivery).into(),
             FactKind::Opened { load }
             | FactKind::Joined { load, .. }
             | FactKind::Stepped { load, .. }
+            | FactKind::Tracked { load, .. }
             | FactKind::CloseAsked { load, .. } => (*load).into(),
             FactKind::Made { record, .. } | FactKind::Withdrawn { record, .. } => *record,
         }
@@ -246,6 +256,18 @@ impl<'a> Replica<'a> {
     /// A delivery, if it is here.
     pub fn delivery(&mut self, delivery: DeliveryId) -> Option<Delivery> {
         self.record(delivery.into()).and_then(|record| record.downcast_ref::<Delivery>()).cloned()
+    }
+
+    /// Bags and gross weight on each load, or on none, of deliveries that are not voided.
+    pub fn sums_of_loads(&self) -> BTreeMap<Option<LoadId>, (u64, i64)> {
+        let sql = "SELECT load_id, sum(bag_count), sum(gross_g)
+             FROM (SELECT load_id, is_voided, bag_count, gross_g FROM deliveries WHERE parts = 1
+                 UNION ALL SELECT load_id, is_voided, bag_count, gross_g FROM delivery_parts)
+             WHERE is_voided = 0 GROUP BY load_id";
+        let mut statement = self.db.prepare_cached(sql).expect("a table");
+        let load = |bytes: Option<[u8; 16]>| bytes.map(LoadId::from);
+        let rows = statement.query_map([], |row| Ok((load(row.get(0)?), (row.get(1)?, row.get(2)?)))).expect("rows");
+        rows.collect::<Result<_, _>>().expect("sums")
     }
 
     /// Where the server keeps a fact's change. Only for the server's database; panics if the change is not known.
@@ -304,10 +326,13 @@ impl<'a> Replica<'a> {
             (Some(it), None, FactKind::BagVoided { grams, .. }) => {
                 it.bags.iter().any(|bag| bag.bag.gross.grams().0 == *grams && !bag.voids.is_empty())
             }
-            (Some(it), None, FactKind::Moved { sign, .. }) => sign.find(stamps(&it.amendments).into_iter()),
+            (Some(it), None, FactKind::Moved { sign, .. } | FactKind::PutApart { sign, .. }) => {
+                sign.find(stamps(&it.amendments).into_iter())
+            }
             (Some(it), None, FactKind::Voided { .. }) => it.is_voided(),
             (Some(it), None, FactKind::Added { what, sign, .. }) => sign.find(what.stamps(it).into_iter()),
             (None, Some(it), FactKind::Stepped { sign, .. }) => sign.find(it.timeline.iter().map(|event| event.stamp)),
+            (None, Some(it), FactKind::Tracked { sign, .. }) => sign.find(it.track.iter().map(|piece| piece.stamp)),
             (None, Some(it), FactKind::Opened { .. }) => it.opened.is_some(),
             (None, Some(it), FactKind::Joined { user, device, .. }) => {
                 it.loaders.iter().any(|loader| (loader.user_id, loader.device_code) == (*user, *device))

@@ -200,9 +200,7 @@ fn drafting_with_details(cases: &mut Cases) {
         let what: String = format!("{mark:?}").chars().take(60).collect();
         let edit = DraftEdit::SetMark(Some(mark.clone()));
         cases.add(name, "mark", &what, move |yard| edits(yard, std::slice::from_ref(&edit)));
-        cases.add("sign", "mark", &what, move |yard| {
-            yard.asha.client.sign(yard.delivery.basis, mark.clone())
-        });
+        cases.add("sign", "mark", &what, move |yard| yard.asha.client.sign(yard.delivery.basis, mark.clone()));
     }
     for location in bad_locations() {
         cases.add(name, "location", &format!("{location:?}"), move |yard| {

@@ -2,7 +2,7 @@ use farmtally_core::client::{
     BagView, Basis, DeliveryItem, DeliveryPage, DeliveryView, Lifecycle, LotView, ReadingView, SyncState,
 };
 use farmtally_core::decisions::ReviewCode;
-use farmtally_core::records::delivery::{Print, PrintMedium, Reason};
+use farmtally_core::records::delivery::{LoadPart, Print, PrintMedium, Reason};
 use farmtally_core::records::{Act, BagCount, BagSource, Conflict, Mark, Measured, PaperEntry, Point, Stamp, Stroke};
 use farmtally_core::rules::{ActionCode, Check, GradeWeight, Totals, Warning};
 use farmtally_core::scope::Scope;
@@ -75,6 +75,17 @@ pub struct Location {
     /// Whether the phone says that an app made the location up
     #[uniffi(default = false)]
     pub is_mock: bool,
+}
+
+/// What of a delivery is on one load, or on none.
+#[uniffi::remote(Record)]
+pub struct LoadPart {
+    /// The load; null for what is on none
+    pub load_id: Option<LoadId>,
+    /// Number of its bags; those that were counted in lots are shared out by the weights of the lots
+    pub bags: u32,
+    /// Weight of produce and bags in grams
+    pub gross_g: Grams,
 }
 
 /// Number of bags in lots and vehicles, of one type and grade.
@@ -178,6 +189,8 @@ pub struct Bag {
     pub user_id: UserId,
     /// When it was weighed, to the second once it is recorded
     pub weighed_at: Timestamp,
+    /// Load that it is on; null for none
+    pub load_id: Option<LoadId>,
     /// Voids of this bag itself; without any it counts, unless the delivery is voided
     pub voids: Vec<Act>,
 }
@@ -203,6 +216,8 @@ pub struct Lot {
     pub user_id: UserId,
     /// When it was weighed
     pub weighed_at: Timestamp,
+    /// Load that it is on; null for none
+    pub load_id: Option<LoadId>,
     /// Voids of this lot itself; without any it counts, unless the delivery is voided
     pub voids: Vec<Act>,
 }
@@ -266,8 +281,10 @@ pub struct DeliveryView {
     pub users: Vec<UserId>,
     /// Farmer; null only in a draft
     pub farmer_id: Option<FarmerId>,
-    /// Load it is on; null if it is on no load
+    /// Load of all that was not put apart; null for none
     pub load_id: Option<LoadId>,
+    /// What of its bags and lots that are not voided is on each load: at least one part
+    pub parts: Vec<LoadPart>,
     /// Number of bags that the farmer declared; null if not asked
     pub declared_bags: Option<u32>,
     /// All bags, with those that are voided
@@ -338,8 +355,10 @@ pub struct DeliveryRow {
     pub scope: Scope,
     /// Id of the farmer who delivered
     pub farmer_id: FarmerId,
-    /// Load it is on; null if it is on no load
+    /// Load that all of it is on; null for none, and if it is divided
     pub load_id: Option<LoadId>,
+    /// Number of parts into which loads divide it; 1 if it is not divided
+    pub parts: u32,
     /// Day for which it counts
     pub business_date: BusinessDate,
     /// When it was recorded, by the time of the recording phone

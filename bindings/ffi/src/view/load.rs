@@ -1,13 +1,15 @@
-use farmtally_core::client::{Basis, CloseView, LoadItem, LoadPage, LoadView, SyncState};
+use farmtally_core::client::{Basis, CloseView, LoadItem, LoadPage, LoadView, SyncState, TrackView};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::delivery::Reason;
-use farmtally_core::records::load::{LoadEvent, LoadState, LoadStep, Loader};
+use farmtally_core::records::load::{LoadEvent, LoadState, LoadStep, Loader, TrackPoint};
 use farmtally_core::records::{Conflict, Stamp};
 use farmtally_core::rules::ActionCode;
+use farmtally_core::rules::track::{DeviceTrack, GapKind, RoutePoint, TrackGap, TrackSummary};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::rows::{LoadRow, Sum};
 use farmtally_core::units::{
-    BusinessDate, CentreCode, DeviceCode, Grams, HybridTime, LoadId, LorryPlate, SeasonCode, UserId,
+    BusinessDate, CentreCode, DeviceCode, Grams, HybridTime, LoadId, LocationProvider, LorryPlate, SeasonCode,
+    Timestamp, UserId,
 };
 
 /// State of a load, as far as this phone knows.
@@ -183,4 +185,87 @@ pub struct LoadPage {
     pub items: Vec<LoadItem>,
     /// Pass it as `after` of the query for the next page; null on the last page
     pub next: Option<String>,
+}
+
+/// Place of a lorry at one time.
+#[uniffi::remote(Record)]
+pub struct TrackPoint {
+    /// When it was there; stored in whole seconds
+    pub at: Timestamp,
+    /// Latitude in degrees × 10⁷, -900,000,000 to 900,000,000; stored to the nearest ten
+    pub latitude_e7: i32,
+    /// Longitude in degrees × 10⁷, -1,800,000,000 to 1,800,000,000; stored to the nearest ten
+    pub longitude_e7: i32,
+    /// Radius of the error in centimetres; stored in whole metres, rounded up
+    pub accuracy_cm: u32,
+    /// Source of the position; null if the phone does not say
+    #[uniffi(default = None)]
+    pub provider: Option<LocationProvider>,
+    /// Whether the phone says that an app made the position up
+    #[uniffi(default = false)]
+    pub is_mock: bool,
+}
+
+/// A place on a route.
+#[uniffi::remote(Record)]
+pub struct RoutePoint {
+    /// Latitude in degrees × 10⁷, -900,000,000 to 900,000,000
+    pub latitude_e7: i32,
+    /// Longitude in degrees × 10⁷, -1,800,000,000 to 1,800,000,000
+    pub longitude_e7: i32,
+}
+
+/// What is strange about a leg of a track.
+#[uniffi::remote(Enum)]
+pub enum GapKind {
+    /// There is no point for more than ten minutes
+    Silent,
+    /// More than 180 km/h: one of the two positions is wrong, or the phone's clock was changed
+    TooFast,
+}
+
+/// Leg of a track of which it is not known how the lorry went.
+#[uniffi::remote(Record)]
+pub struct TrackGap {
+    /// Time of the point before
+    pub from: Timestamp,
+    /// Time of the point after
+    pub to: Timestamp,
+    /// Straight distance in metres
+    pub distance_m: u64,
+    /// What is strange about it
+    pub kind: GapKind,
+}
+
+/// What a track says as a whole.
+#[uniffi::remote(Record)]
+pub struct TrackSummary {
+    /// Number of points of all devices
+    pub points: u32,
+    /// Length of the way in metres, without legs that are too fast; of several devices, that of the one with the longest
+    pub distance_m: u64,
+    /// Latest point; null without any
+    pub last: Option<TrackPoint>,
+    /// Gaps of that device, oldest first
+    pub gaps: Vec<TrackGap>,
+    /// Greatest distance from the route in metres; null if fewer than two positions of it were given
+    pub off_route_m: Option<u64>,
+}
+
+/// The track of a load, as a screen shows it.
+#[uniffi::remote(Record)]
+pub struct TrackView {
+    /// Length, gaps, last point and distance from the route
+    pub summary: TrackSummary,
+    /// Age of the last point in milliseconds; null without a point
+    pub last_age_ms: Option<i64>,
+}
+
+/// Points of one device, oldest first.
+#[uniffi::remote(Record)]
+pub struct DeviceTrack {
+    /// Code of the device
+    pub device_code: DeviceCode,
+    /// Its points
+    pub points: Vec<TrackPoint>,
 }

@@ -1,12 +1,15 @@
 //! Corrections of a recorded delivery: amending, voiding, recording it again for another farmer.
 
+use std::collections::BTreeMap;
+
 use super::view::{Surroundings, load_state};
-use super::{delivery_of, require_visible};
+use super::{OVERLOADED, delivery_of, require_visible};
 use crate::Error;
 use crate::client::action::Action;
+use crate::client::load::check_load;
 use crate::client::{Author, Basis, DeliveryView, FieldClient, require_current, require_farmer, require_record};
 use crate::decisions::RuleSet;
-use crate::limits::{MAX_BAG_COUNT, MAX_BAGS, MAX_LOTS, MAX_READINGS};
+use crate::limits::{MAX_BAG_COUNT, MAX_BAGS, MAX_LOTS, MAX_MOVES, MAX_READINGS};
 use crate::records::delivery::{self, Amendment, DeliveryLot, Reason};
 use crate::records::draft::Draft;
 use crate::records::{
@@ -17,8 +20,8 @@ use crate::scope::Scope;
 use crate::store::decisions::Reference;
 use crate::store::records::{Found, Stored};
 use crate::units::{
-    BagType, BagWeight, BusinessDate, DeliveryId, FactorCode, FarmerId, GradeCode, InstrumentCode, LoadId, LotWeight,
-    Percent, PhotoHash,
+    BagType, BagWeight, BusinessDate, DeliveryId, FactorCode, FarmerId, GradeCode, Grams, InstrumentCode, LoadId,
+    LotWeight, Percent, PhotoHash,
 };
 
 /// A correction of a recorded delivery. The farmer is corrected with [`FieldClient::correct_farmer`].
@@ -73,8 +76,18 @@ pub enum DeliveryEdit {
     },
     /// Sets the number of bags in the lots and vehicles, for each type and grade.
     SetBagCounts(Vec<BagCount>),
-    /// Sets the load; `None` takes it off its load.
+    /// Sets the load of all that was not put apart; `None` takes it off its load.
     SetLoad(Option<LoadId>),
+    /// Puts bags and lots on a load of their own, which must take deliveries; `None` for no load. The rest stays. Of concurrent moves of one
+    /// bag the later counts, until somebody moves it again.
+    SetLoadOfBags {
+        /// A load that is planned or open, as far as this phone knows; `None` for none.
+        load_id: Option<LoadId>,
+        /// `bag_id` of the bags and `lot_id` of the lots in the view that are not voided.
+        ids: Vec<String>,
+        /// Why they are put on a load above its limit; `None` unless they are.
+        overload_reason: Option<Reason>,
+    },
     /// Sets the day for which it counts, within the same season.
     SetBusinessDate(BusinessDate),
     /// Sets the declared number of bags; `None` removes it.
@@ -145,6 +158,7 @@ impl FieldClient {
                 bags: Vec::new(),
                 lots: Vec::new(),
                 amendments: Vec::new(),
+                added: BTreeMap::new(),
             };
             for edit in edits {
                 amending.apply(edit)?;
@@ -254,6 +268,8 @@ struct Amending<'a> {
     bags: Vec<Bag>,
     lots: Vec<Lot>,
     amendments: Vec<Amendment>,
+    /// Weight that the edits put apart add to each load.
+    added: BTreeMap<LoadId, Grams>,
 }
 
 impl Amending<'_> {
@@ -303,6 +319,9 @@ impl Amending<'_> {
                 }
                 self.amendments.push(Amendment::SetLoad(*load));
             }
+            DeliveryEdit::SetLoadOfBags { load_id, ids, overload_reason } => {
+                self.put_apart(*load_id, ids, overload_reason.as_ref())?;
+            }
             DeliveryEdit::SetBusinessDate(date) => {
                 let season = self.reference.season(&self.delivery.season);
                 if season.is_some_and(|season| !season.covers(*date)) {
@@ -315,6 +334,69 @@ impl Amending<'_> {
             }
         }
         Ok(())
+    }
+
+    fn put_apart(
+        &mut self,
+        load_id: Option<LoadId>,
+        ids: &[String],
+        overload_reason: Option<&Reason>,
+    ) -> Result<(), Error> {
+        let (keys, gross) = self.moved(load_id, ids)?;
+        let moves = self.amendments.iter().filter(|it| matches!(it, Amendment::PutApart { .. })).count();
+        if self.delivery.moves.len() + moves >= MAX_MOVES {
+            let reason = format!("parts of a delivery are moved at most {MAX_MOVES} times");
+            return Err(Error::TooLarge { field: "moves", reason });
+        }
+        let overload_reason = overload_reason.map(checked).transpose()?;
+        if let Some(load) = load_id {
+            require_record(self.db, Kind::of::<Load>(), load.into(), "load_id", self.scope)?;
+            let limits =
+                self.reference.rule_set(self.delivery.rule_set).map(|rules| rules.capacity).unwrap_or_default();
+            let added = self.added.entry(load).or_default();
+            *added = *added + gross;
+            let checks = check_load(self.db, self.reference, load, *added, limits)?;
+            let is_shut =
+                |check: &Check| matches!(check, Check::LoadClosing | Check::LoadDeparted | Check::LoadCancelled);
+            if checks.iter().any(is_shut) {
+                return Err(Error::invalid("load_id", "the load takes no more: choose one that is planned or open"));
+            }
+            if checks.contains(&Check::OverCapacity) && overload_reason.is_none() {
+                return Err(Error::invalid("overload_reason", OVERLOADED));
+            }
+        }
+        self.amendments.push(Amendment::PutApart { load_id, keys, overload_reason });
+        Ok(())
+    }
+
+    /// Returns the keys of bags and lots that count, and what they add to a load.
+    fn moved(&self, load_id: Option<LoadId>, ids: &[String]) -> Result<(Vec<String>, Grams), Error> {
+        let of_bags = self.delivery.bags.iter().filter(|it| it.voids.is_empty());
+        let of_bags = of_bags.map(|it| (it.key.as_str(), (it.load_id, it.bag.gross.grams())));
+        let of_lots = self.delivery.lots.iter().filter(|it| it.voids.is_empty());
+        let of_lots = of_lots.map(|it| (it.key.as_str(), (it.load_id, it.lot.without_vehicle())));
+        let mut counted: BTreeMap<&str, (Option<LoadId>, Grams)> = of_bags.chain(of_lots).collect();
+        for amendment in &self.amendments {
+            match amendment {
+                Amendment::Void { key, .. } => _ = counted.remove(key.as_str()),
+                Amendment::PutApart { keys, .. } => keys.iter().for_each(|key| _ = counted.remove(key.as_str())),
+                _ => {}
+            }
+        }
+        let mut gross = Grams::ZERO;
+        for id in ids {
+            let Some((from, weight)) = counted.remove(id.as_str()) else {
+                let reason = "the delivery has none with this id, it is voided, or it is named twice";
+                return Err(Error::invalid("ids", reason));
+            };
+            if from != load_id {
+                gross = gross + weight;
+            }
+        }
+        if ids.is_empty() {
+            return Err(Error::invalid("ids", "name bags and lots to move"));
+        }
+        Ok((ids.to_vec(), gross))
     }
 
     fn next_number(&self) -> u32 {

@@ -33,6 +33,9 @@ use crate::store::outbox::SyncState;
 use crate::store::{drafts, paper_books, seam};
 use crate::units::{CentreCode, DeliveryId};
 
+/// Reason of the error for a load above its limit without a reason.
+const OVERLOADED: &str = "the load is above its limit: give a reason, or take the delivery off the load";
+
 impl FieldClient {
     /// Records a draft: it counts, is sent, and can only be amended or voided. Its author is the current user, who must be the one who
     /// weighs. Another tap, which repeats the call with the same basis, returns the recorded delivery.
@@ -117,13 +120,13 @@ impl FieldClient {
         if action.stamp.clock_suspect {
             checks.push(Check::ClockInDoubt);
         }
-        if let Some(load) = draft.load_id {
-            let of_load = check_load(action.db, &action.author.reference, load, draft.gross(), rules.capacity)?;
+        for part in draft.parts() {
+            let Some(load) = part.load_id else { continue };
+            let of_load = check_load(action.db, &action.author.reference, load, part.gross_g, rules.capacity)?;
             if of_load.contains(&Check::OverCapacity) && draft.overload_reason.is_none() {
-                let reason = "the load is above its limit: give a reason, or take the delivery off the load";
-                return Err(Error::invalid("overload_reason", reason));
+                return Err(Error::invalid("overload_reason", OVERLOADED));
             }
-            checks.extend(of_load);
+            checks.extend(of_load.into_iter().filter(|check| !checks.contains(check)).collect::<Vec<_>>());
         }
         if let Some(entry) = &draft.paper_entry {
             checks.extend(check_paper_entry(action, entry, &draft.centre, PaperPurpose::Deliveries)?);

@@ -3,7 +3,7 @@
 use crate::client::signature::signatures_under;
 use crate::client::{Author, Basis, FieldClient, SimpleView};
 use crate::decisions::ReviewCode;
-use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, Print, Reason};
+use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, LoadPart, Print, Reason};
 use crate::records::draft::Draft;
 use crate::records::load::LoadState;
 use crate::records::simple::SimpleState;
@@ -50,14 +50,17 @@ pub struct BagView {
     pub user_id: UserId,
     /// When it was weighed, to the second once it is recorded; for a bag added later, when that was.
     pub weighed_at: Timestamp,
+    /// Load that it is on; `None` for none.
+    pub load_id: Option<LoadId>,
     /// Voids of this bag alone; a void of its delivery is not among them.
     pub voids: Vec<Act>,
 }
 
 impl BagView {
-    fn new(bag_id: String, bag: Bag, voids: Vec<Act>) -> Self {
+    fn new(bag_id: String, bag: Bag, load_id: Option<LoadId>, voids: Vec<Act>) -> Self {
         let Bag { number, gross, bag_type, source, weighed_at, user_id, grade, scale } = bag;
-        Self { bag_id, number, gross_g: gross.grams(), bag_type, grade, source, scale, user_id, weighed_at, voids }
+        let gross_g = gross.grams();
+        Self { bag_id, number, gross_g, bag_type, grade, source, scale, user_id, weighed_at, load_id, voids }
     }
 }
 
@@ -82,15 +85,17 @@ pub struct LotView {
     pub user_id: UserId,
     /// When it was weighed.
     pub weighed_at: Timestamp,
+    /// Load that it is on; `None` for none.
+    pub load_id: Option<LoadId>,
     /// Voids of this lot alone.
     pub voids: Vec<Act>,
 }
 
 impl LotView {
-    fn new(lot_id: String, lot: Lot, voids: Vec<Act>) -> Self {
+    fn new(lot_id: String, lot: Lot, load_id: Option<LoadId>, voids: Vec<Act>) -> Self {
         let Lot { number, gross, vehicle, grade, source, scale, user_id, weighed_at } = lot;
         let (gross_g, vehicle_g) = (gross.grams(), vehicle.map(LotWeight::grams));
-        Self { lot_id, number, gross_g, vehicle_g, grade, source, scale, user_id, weighed_at, voids }
+        Self { lot_id, number, gross_g, vehicle_g, grade, source, scale, user_id, weighed_at, load_id, voids }
     }
 }
 
@@ -153,8 +158,10 @@ pub struct DeliveryView {
     pub users: Vec<UserId>,
     /// Farmer; `None` only in a draft.
     pub farmer_id: Option<FarmerId>,
-    /// Load it is on; `None` if it is on no load.
+    /// Load of all that was not put apart; `None` for none.
     pub load_id: Option<LoadId>,
+    /// What of its bags and lots that are not voided is on each load, ordered by load, what is on none first: at least one part.
+    pub parts: Vec<LoadPart>,
     /// Number of bags that the farmer declared; `None` if none was entered.
     pub declared_bags: Option<u32>,
     /// All bags by number, with those that are voided.
@@ -222,13 +229,21 @@ impl Surroundings {
     }
 }
 
-/// Returns the state of the load that a delivery is on; `None` without one, or if it is not on this phone.
+/// Returns the state of the load that a delivery is on, of several the furthest; `None` without one, or if none is on this phone.
 pub(super) fn load_state(
     db: &rusqlite::Connection,
     delivery: &Delivery,
 ) -> Result<Option<LoadState>, crate::store::Error> {
-    let Some(load_id) = delivery.load_id else { return Ok(None) };
-    rows::load_state_of(&mut seam(db), load_id)
+    let mut furthest = None;
+    for load_id in delivery.parts().into_iter().filter_map(|part| part.load_id) {
+        let state = rows::load_state_of(&mut seam(db), load_id)?;
+        // A cancelled load is the last in the list of states, and is not on its way.
+        let progress = |state: Option<LoadState>| state.filter(|it| *it != LoadState::Cancelled).map(|it| it as u8);
+        if furthest.is_none() || progress(state) > progress(furthest) {
+            furthest = state;
+        }
+    }
+    Ok(furthest)
 }
 
 impl FieldClient {
@@ -269,6 +284,9 @@ impl FieldClient {
             let view = ReadingView::new(it.key, it.reading, user_id, Some(&it.stamp))?;
             Ok(ReadingView { voids: it.voids, ..view })
         };
+        let parts = delivery.parts();
+        let bag = |it: DeliveryBag| BagView::new(it.key, it.bag, it.load_id, it.voids);
+        let lot = |it: DeliveryLot| LotView::new(it.key, it.lot, it.load_id, it.voids);
         Ok(DeliveryView {
             delivery_id: id,
             basis: Basis { document_id: id.into(), version },
@@ -286,9 +304,10 @@ impl FieldClient {
             users: users.collect(),
             farmer_id: Some(delivery.farmer_id),
             load_id: delivery.load_id,
+            parts,
             declared_bags: delivery.declared_bags,
-            bags: delivery.bags.into_iter().map(|it: DeliveryBag| BagView::new(it.key, it.bag, it.voids)).collect(),
-            lots: delivery.lots.into_iter().map(|it: DeliveryLot| LotView::new(it.key, it.lot, it.voids)).collect(),
+            bags: delivery.bags.into_iter().map(bag).collect(),
+            lots: delivery.lots.into_iter().map(lot).collect(),
             bag_counts: delivery.bag_counts,
             readings: delivery.readings.into_iter().map(read).collect::<Result<_, Error>>()?,
             location: delivery.location,
@@ -322,6 +341,8 @@ impl FieldClient {
         let readings = (1..).zip(&draft.readings).map(|(place, it): (u32, &Reading)| {
             ReadingView::new(place.to_string(), it.clone(), it.user_id.unwrap_or(draft.user_id), None)
         });
+        let bag = |it: &Bag| BagView::new(it.number.to_string(), it.clone(), draft.load_of(it.number), Vec::new());
+        let lot = |it: &Lot| LotView::new(it.number.to_string(), it.clone(), draft.load_of(it.number), Vec::new());
         Ok(DeliveryView {
             delivery_id: id,
             basis: Basis { document_id: id.into(), version: version.to_be_bytes() },
@@ -339,9 +360,10 @@ impl FieldClient {
             users: draft.earlier_users.iter().copied().chain([draft.user_id]).collect(),
             farmer_id: draft.farmer_id,
             load_id: draft.load_id,
+            parts: draft.parts(),
             declared_bags: draft.declared_bags,
-            bags: draft.bags.iter().map(|it| BagView::new(it.number.to_string(), it.clone(), Vec::new())).collect(),
-            lots: draft.lots.iter().map(|it| LotView::new(it.number.to_string(), it.clone(), Vec::new())).collect(),
+            bags: draft.bags.iter().map(bag).collect(),
+            lots: draft.lots.iter().map(lot).collect(),
             bag_counts: draft.bag_counts.clone(),
             readings: readings.collect::<Result<_, Error>>()?,
             location: draft.location,

@@ -27,6 +27,7 @@ impl Desk<'_> {
             printed.push(ManifestLine {
                 receipt: delivery.map_or_else(|| line.delivery_id.to_string(), |it| it.receipt_number().to_string()),
                 farmer: farmer.flatten().map_or_else(String::new, |row| row.code),
+                is_part: line.is_part,
                 bag_count: line.bags,
                 gross: line.gross,
             });

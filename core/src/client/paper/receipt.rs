@@ -46,7 +46,7 @@ impl Desk<'_> {
             scale: self.scale(delivery, rules)?,
             rule_set: delivery.rule_set,
             clerk: reference.user_name(delivery.recorded.user_id),
-            load: self.load_of(delivery)?,
+            load: self.loads_of(delivery)?,
             currency: self.currency()?,
             amendment: self.amendment(delivery, &totals),
             void_reason: delivery.voids.last().map(|act| reason_text(&act.reason)),
@@ -89,11 +89,16 @@ impl Desk<'_> {
         Ok(found.map(|found| found.record.receipt_number().to_string()))
     }
 
-    /// Returns number and plate of the load that the delivery is on, if it is on this phone.
-    fn load_of(&self, delivery: &Delivery) -> Result<Option<(String, String)>, Error> {
-        let Some(load_id) = delivery.load_id else { return Ok(None) };
-        let row = rows::load_row(&mut seam(self.db), load_id)?;
-        Ok(row.map(|row| (row.number, row.lorry.to_string())))
+    /// Returns numbers and plates of the loads that the delivery is on, as far as they are on this phone.
+    fn loads_of(&self, delivery: &Delivery) -> Result<Option<(String, String)>, Error> {
+        let (mut numbers, mut plates) = (Vec::new(), Vec::new());
+        for load_id in delivery.parts().into_iter().filter_map(|part| part.load_id) {
+            if let Some(row) = rows::load_row(&mut seam(self.db), load_id)? {
+                numbers.push(row.number);
+                plates.push(row.lorry.to_string());
+            }
+        }
+        Ok((!numbers.is_empty()).then(|| (numbers.join(" + "), plates.join(" + "))))
     }
 
     fn quality(&self, delivery: &Delivery, rules: Option<&RuleSet>) -> Vec<(String, String)> {

@@ -4,6 +4,7 @@ use super::scan::Weighed;
 use super::{Cell, Run, Sink};
 use crate::Error;
 use crate::limits::MAX_PAGE;
+use crate::records::delivery::LoadPart;
 use crate::records::load::LoadState;
 use crate::records::{Act, Load};
 use crate::store::records as stored;
@@ -90,8 +91,14 @@ impl Run<'_> {
 
     fn late_on(&self, row: &LoadRow, load: &Load, sink: Sink<'_>) -> Result<(), Error> {
         let closing = load.close_requests.iter().map(|request| request.stamp.at.wall_ms).min();
-        let mut late = rows::deliveries_on(&mut seam(self.db), row.load_id)?;
-        late.retain(|delivery| !load.manifest_contains(delivery.delivery_id));
+        let mut late = Vec::new();
+        for on in rows::parts_on(&mut seam(self.db), row.load_id)? {
+            let part = LoadPart { load_id: Some(row.load_id), bags: on.bags, gross_g: on.gross_g };
+            if !load.manifest_covers(on.delivery_id, &part, on.is_part) {
+                let delivery = rows::delivery_row(&mut seam(self.db), on.delivery_id)?;
+                late.extend(delivery.map(|it| DeliveryRow { bags: on.bags, gross_g: on.gross_g, ..it }));
+            }
+        }
         late.retain(|delivery| self.only_user.is_none_or(|user| delivery.user_id == user));
         late.retain(|delivery| self.query.farmer_id.is_none_or(|farmer| delivery.farmer_id == farmer));
         late.sort_by_key(DeliveryRow::key);

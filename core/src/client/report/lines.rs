@@ -4,12 +4,12 @@ use super::scan::Weighed;
 use super::{Cell, Run, Sink};
 use crate::Error;
 use crate::limits::MAX_PAGE;
+use crate::records::Delivery;
 use crate::rules::Totals;
 use crate::scope::Scope;
 use crate::store::outbox;
 use crate::store::rows::{self, ListOrder, LoadFilter, Part};
 use crate::store::seam;
-use crate::units::LoadId;
 
 pub(super) const DELIVERY: [&str; 20] = [
     "date",
@@ -57,7 +57,7 @@ impl Run<'_> {
             ];
             cells.extend(self.farmer_cells(row.farmer_id)?);
             cells.extend([self.clerk(row.user_id), Cell::text(row.recorded_at)]);
-            cells.push(row.load_id.map_or(Ok(Cell::Empty), |load| self.load_number(load))?);
+            cells.push(self.load_numbers(&delivery)?);
             cells.extend(weight_cells(&weight.totals()));
             let sync = outbox::state(self.db, row.delivery_id.into())?;
             cells.extend([Cell::number(row.is_voided), Cell::number(row.amendments), Cell::text(sync.as_str())]);
@@ -65,8 +65,13 @@ impl Run<'_> {
         })
     }
 
-    fn load_number(&self, load: LoadId) -> Result<Cell, Error> {
-        Ok(Cell::maybe(rows::load_row(&mut seam(self.db), load)?.map(|row| row.number)))
+    /// Returns the numbers of the loads that have a part of a delivery, as far as they are on this phone.
+    fn load_numbers(&self, delivery: &Delivery) -> Result<Cell, Error> {
+        let mut numbers = Vec::new();
+        for load in delivery.parts().into_iter().filter_map(|part| part.load_id) {
+            numbers.extend(rows::load_row(&mut seam(self.db), load)?.map(|row| row.number));
+        }
+        Ok(Cell::maybe((!numbers.is_empty()).then(|| numbers.join(" + "))))
     }
 
     pub(super) fn loads(&self, sink: Sink<'_>) -> Result<(), Error> {

@@ -6,10 +6,11 @@ use super::lines::weight_cells;
 use super::scan::Weighed;
 use super::{Cell, ReportCode, Run, Sink};
 use crate::Error;
-use crate::rules::Totals;
+use crate::records::delivery::LoadPart;
+use crate::rules::{Totals, largest_remainder};
 use crate::store::rows;
 use crate::store::seam;
-use crate::units::{FarmerId, LoadId};
+use crate::units::{FarmerId, Grams, LoadId};
 
 /// Returns the columns of totals after those that name the group.
 pub(super) fn columns(group: &[&'static str]) -> Vec<&'static str> {
@@ -39,6 +40,34 @@ impl Group {
     fn cells(&self) -> impl Iterator<Item = Cell> {
         [Cell::number(self.deliveries), Cell::number(self.voided)].into_iter().chain(weight_cells(&self.totals))
     }
+}
+
+/// Divides the totals of a delivery among its parts. Bags and gross weight are those of the part; deductions are shared out by gross weight,
+/// so the sums of all parts are those of the delivery.
+fn by_parts(totals: &Totals, parts: &[LoadPart]) -> Vec<(Option<LoadId>, Totals)> {
+    if let [whole] = parts {
+        return vec![(whole.load_id, *totals)];
+    }
+    let gross: Vec<(usize, i64)> = parts.iter().map(|part| part.gross_g.0).enumerate().collect();
+    let shares = |total: Grams| largest_remainder(total.0, &gross).into_iter().map(|(_, share)| Grams(share));
+    let (mut tare, mut quality) = (shares(totals.tare_g), shares(totals.quality_g));
+    let (mut moisture, mut allowance) = (shares(totals.moisture_g), shares(totals.allowance_g));
+    let mut net = shares(totals.net_g);
+    let share = |of: &mut dyn Iterator<Item = Grams>| of.next().unwrap_or_default();
+    let part = |part: &LoadPart| {
+        let divided = Totals {
+            bags: part.bags,
+            gross_g: part.gross_g,
+            tare_g: share(&mut tare),
+            quality_g: share(&mut quality),
+            moisture_g: share(&mut moisture),
+            allowance_g: share(&mut allowance),
+            net_g: share(&mut net),
+            ..*totals
+        };
+        (part.load_id, divided)
+    };
+    parts.iter().map(part).collect()
 }
 
 impl Run<'_> {
@@ -77,7 +106,14 @@ impl Run<'_> {
     }
 
     pub(super) fn by_load(&self, sink: Sink<'_>) -> Result<(), Error> {
-        for (load, group) in self.groups(|it| it.row.load_id)? {
+        let mut groups = BTreeMap::<_, Group>::new();
+        self.each_delivery(|_| true, &mut |it| {
+            for (load, totals) in by_parts(&it.weight.totals(), &it.delivery.parts()) {
+                groups.entry(load).or_default().add(it.row.is_voided, &totals);
+            }
+            Ok(())
+        })?;
+        for (load, group) in groups {
             let row = load.map_or(Ok(None), |load: LoadId| rows::load_row(&mut seam(self.db), load))?;
             let number = match (&row, load) {
                 (Some(row), _) => Cell::text(&row.number),

@@ -2,17 +2,20 @@
 //!
 //! Invariants: the recorded snapshot never changes; a void is final; bags, lots, readings and prints are only added or voided.
 
+mod parts;
 mod projection;
 mod snapshot;
 mod values;
 
+pub use parts::{LoadPart, Move, PutApart};
+pub(crate) use parts::{Loaded, parts};
 pub(crate) use snapshot::DeliverySnapshot;
 pub(crate) use values::{Amendment, add_readings, amend, print, void};
 pub use values::{Print, PrintMedium, Reason};
 
 use super::{
-    Bag, BagCount, Class, Conflict, Error, Fields, KeyRule, Lot, PaperEntry, Privacy, Reading, RecordKind, Shape,
-    Stamp, Table, Topic,
+    Bag, BagCount, Class, Conflict, Details, Error, Fields, KeyRule, Lot, PaperEntry, Privacy, Reading, RecordKind,
+    Shape, Stamp, Table, Topic,
 };
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
@@ -37,6 +40,8 @@ pub struct DeliveryBag {
     pub key: String,
     /// The bag as weighed.
     pub bag: Bag,
+    /// Load that it is on; `None` for none.
+    pub load_id: Option<LoadId>,
     /// Voids of this bag itself. Without any it counts, unless the delivery is voided.
     pub voids: Vec<Act>,
 }
@@ -48,6 +53,8 @@ pub struct DeliveryLot {
     pub key: String,
     /// The lot as weighed.
     pub lot: Lot,
+    /// Load that it is on; `None` for none.
+    pub load_id: Option<LoadId>,
     /// Voids of this lot itself.
     pub voids: Vec<Act>,
 }
@@ -95,10 +102,12 @@ pub struct Delivery {
     pub receipt_sequence: u32,
     /// Day that the delivery counts for.
     pub business_date: BusinessDate,
-    /// Load that the delivery is on; `None` for none.
+    /// Load of the bags and lots that were not put apart; `None` for none.
     pub load_id: Option<LoadId>,
     /// When it was last put on a load or taken off one after recording; `None` if never.
     pub moved_at: Option<HybridTime>,
+    /// Moves of bags and lots to loads of their own, oldest first.
+    pub moves: Vec<Move>,
     /// Number of bags that the farmer declared; `None` if not asked.
     pub declared_bags: Option<u32>,
     /// Readings in their order, including voided ones; the rule set says which of several counts.
@@ -208,6 +217,11 @@ impl Delivery {
     }
 }
 
+/// Returns a load as the value of a column.
+fn load_value(load_id: Option<LoadId>) -> Value<'static> {
+    load_id.map_or(Value::Null, |load| Value::Blob(load.as_bytes().to_vec().into()))
+}
+
 impl RecordKind for Delivery {
     const NUMBER: u8 = 1;
     const NAME: &'static str = "delivery";
@@ -219,6 +233,7 @@ impl RecordKind for Delivery {
         KeyRule::of(Class::AddAbout, "x", Capability::AmendDelivery, "a voided bag, lot or reading, by its key"),
         KeyRule::of(Class::Add, "e", Capability::AmendDelivery, "amended or voided"),
         KeyRule::of(Class::Register, "load", Capability::AmendDelivery, "the load it lies on"),
+        KeyRule::of(Class::Add, "t", Capability::AmendDelivery, "bags and lots that were put on a load of their own"),
         KeyRule::of(Class::Register, "date", Capability::AmendDelivery, "the business date"),
         KeyRule::of(Class::Register, "count", Capability::AmendDelivery, "the declared number of bags"),
         KeyRule::of(Class::Register, "bags", Capability::AmendDelivery, "the bags counted in lots and vehicles"),
@@ -230,7 +245,8 @@ impl RecordKind for Delivery {
         key: "delivery_id",
         columns: &[
             (Column::blob("farmer_id"), |it| it.farmer_id.to_value()),
-            (Column::blob("load_id"), |it| it.load_id.to_value()),
+            (Column::blob("load_id"), |it| load_value(it.only_load())),
+            (Column::int("parts"), |it| Value::int(it.parts().len())),
             (Column::int("business_day"), |it| it.business_date.to_value()),
             (Column::int("recorded_at_ms"), |it| it.recorded.at.wall_ms.to_value()),
             (Column::int("measured_at_ms"), |it| Value::int(it.measured_at().0)),
@@ -246,6 +262,20 @@ impl RecordKind for Delivery {
             (Column::int("paper_serial"), |it| it.paper_entry.as_ref().map_or(Value::Null, |it| Value::int(it.serial))),
         ],
     };
+    const DETAILS: Option<Details<Self>> = Some(Details {
+        table: "delivery_parts",
+        columns: &[Column::blob("load_id"), Column::int("is_voided"), Column::int("bag_count"), Column::int("gross_g")],
+        rows: |it| {
+            let is_voided = it.is_voided();
+            let cells = |part: LoadPart| {
+                let (bags, gross) = (Value::int(part.bags), Value::int(part.gross_g.0));
+                vec![load_value(part.load_id), Value::int(is_voided), bags, gross]
+            };
+            let parts = it.parts();
+            // What is on one load is in the row of the delivery.
+            if parts.len() > 1 { parts.into_iter().map(cells).collect() } else { Vec::new() }
+        },
+    });
     // The totals of loads depend on deliveries.
     const TOPICS: &'static [Topic] = &[Topic::Deliveries, Topic::Loads];
 
@@ -271,7 +301,8 @@ impl RecordKind for Delivery {
         let acts = self.amendments.iter().chain(&self.voids).map(|act| act.stamp);
         let readings = self.readings.iter().map(|it| it.stamp);
         let prints = self.prints.iter().map(|it| it.stamp);
-        acts.chain(readings).chain(prints).chain([self.recorded]).map(|stamp| stamp.at).collect()
+        let moves = self.moves.iter().map(|it| it.stamp);
+        acts.chain(readings).chain(prints).chain(moves).chain([self.recorded]).map(|stamp| stamp.at).collect()
     }
 
     fn farmer_id(&self) -> Option<FarmerId> {

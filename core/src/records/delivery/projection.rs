@@ -6,6 +6,7 @@ use super::super::shape::SNAPSHOT;
 use super::super::stamp::Register;
 use super::super::weighing::check_bag_counts;
 use super::super::{BagCount, Conflict, ConflictValue, Error, Fields, Stamp};
+use super::parts;
 use super::snapshot::DeliverySnapshot;
 use super::values::{
     AddedReading, EVENTS, Event, MoreWeighed, PRINTS, Print, READINGS, Step, VOIDS, VoidedValue, WEIGHED,
@@ -29,7 +30,6 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
     }
 
     let mut voids_of = Voids::of(fields)?;
-    let (bags, lots) = weighed(fields, &snapshot, &mut voids_of)?;
     let readings = readings(fields, &snapshot, &mut voids_of)?;
     let mut prints: Vec<Print> = fields.added(PRINTS)?.into_iter().map(|(_, print)| print).collect();
     prints.sort_by_key(|print| order(&print.stamp));
@@ -37,17 +37,22 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
 
     let load = |load: &Option<LoadId>| load.map_or_else(|| "no load".to_owned(), |load| load.to_string());
     let count = |count: &Option<u32>| count.map_or_else(|| "not declared".to_owned(), |count| count.to_string());
-    let DeliverySnapshot { constants, .. } = snapshot;
+    let DeliverySnapshot { constants, .. } = &snapshot;
     let business_date = fields.register("date", BusinessDate::to_string, &mut conflicts)?.unwrap_or(constants.date);
     let moved =
         fields.effective("load", |it: &Register<Option<LoadId>>| it.stamp, |it| load(&it.value), &mut conflicts)?;
-    let moved_at = moved.as_ref().map(|it| it.stamp.at);
+    let load_moved_at = moved.as_ref().map(|it| it.stamp.at);
     let load_id = moved.map_or(constants.load_id, |it| it.value);
+    let (mut bags, mut lots) = weighed(fields, &snapshot, load_id, &mut voids_of)?;
+    let moves = parts::moves(fields)?;
+    parts::assign(&snapshot, &moves, &mut bags, &mut lots, &mut conflicts)?;
+    let moved_at = moves.iter().map(|it| it.stamp.at).chain(load_moved_at).max();
     let declared_bags = fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags);
     let bag_counts = fields
         .register("bags", |it: &Vec<BagCount>| counted(it), &mut conflicts)?
         .unwrap_or_else(|| snapshot.bag_counts.clone());
     check_bag_counts(&bag_counts)?;
+    let DeliverySnapshot { constants, .. } = snapshot;
     Ok(Some(Delivery {
         delivery_id,
         recorded,
@@ -61,6 +66,7 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         business_date,
         load_id,
         moved_at,
+        moves,
         declared_bags,
         readings,
         location: snapshot.location,
@@ -111,10 +117,11 @@ impl Voids {
     }
 }
 
-/// Returns the bags and lots of a delivery with their voids, by number and key.
+/// Returns the bags and lots of a delivery with their voids, by number and key, all on the load of the delivery.
 fn weighed(
     fields: &Fields,
     snapshot: &DeliverySnapshot,
+    load_id: Option<LoadId>,
     voids: &mut Voids,
 ) -> Result<(Vec<DeliveryBag>, Vec<DeliveryLot>), Error> {
     let mut parts = vec![("v1".to_owned(), snapshot.bags()?, snapshot.lots.clone())];
@@ -127,12 +134,12 @@ fn weighed(
         let key = |number: u32| format!("{prefix}-{number}");
         bags.extend(more_bags.into_iter().map(|bag| {
             let key = key(bag.number);
-            DeliveryBag { voids: voids.take(&key), key, bag }
+            DeliveryBag { voids: voids.take(&key), key, bag, load_id }
         }));
         for lot in more_lots {
             lot.check()?;
             let key = key(lot.number);
-            lots.push(DeliveryLot { voids: voids.take(&key), key, lot });
+            lots.push(DeliveryLot { voids: voids.take(&key), key, lot, load_id });
         }
     }
     if bags.len() + lots.len() > MAX_MERGED_BAGS {

@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::super::draft::Draft;
 use super::super::shape::SNAPSHOT;
 use super::super::{Bag, BagCount, Change, Error, Lot, PaperEntry, Reading, Stamp, bags, decode};
+use super::parts::PutApart;
 use super::values::Reason;
 use crate::units::{
     BusinessDate, CentreCode, CommodityCode, DeliveryId, DeviceCode, FarmerId, HybridTime, LoadId, Location,
@@ -51,6 +52,9 @@ pub(crate) struct DeliverySnapshot {
     /// Paper form on which it was written first.
     #[n(15)]
     pub(crate) paper_entry: Option<PaperEntry>,
+    /// Bags and lots that travel on another load than the delivery's.
+    #[cbor(n(16), skip_if = "Vec::is_empty")]
+    pub(crate) apart: Vec<PutApart>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the derived encoder calls")]
@@ -113,6 +117,7 @@ impl DeliverySnapshot {
             earlier_users: draft.earlier_users,
             overload_reason: draft.overload_reason,
             paper_entry: draft.paper_entry,
+            apart: draft.apart.into_iter().filter(|it| it.load_id != draft.load_id && !it.numbers.is_empty()).collect(),
         }
     }
 

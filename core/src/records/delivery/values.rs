@@ -5,6 +5,7 @@ use minicbor::{Decode, Encode};
 use super::super::stamp::Register;
 use super::super::{Bag, BagCount, Error, Lot, Put, Reading, Stamp, bags, encode};
 use super::Delivery;
+use super::parts::move_items;
 use crate::units::{BusinessDate, LoadId, named};
 
 /// Families of added keys.
@@ -111,9 +112,21 @@ pub struct Print {
 
 /// One correction within an amendment.
 pub(crate) enum Amendment {
-    AddWeighed { bags: Vec<Bag>, lots: Vec<Lot> },
-    Void { key: String, reason: Reason },
+    AddWeighed {
+        bags: Vec<Bag>,
+        lots: Vec<Lot>,
+    },
+    Void {
+        key: String,
+        reason: Reason,
+    },
     SetLoad(Option<LoadId>),
+    /// Puts bags and lots, by their keys, on a load of their own.
+    PutApart {
+        load_id: Option<LoadId>,
+        keys: Vec<String>,
+        overload_reason: Option<Reason>,
+    },
     SetDate(BusinessDate),
     SetDeclaredBags(Option<u32>),
     SetBagCounts(Vec<BagCount>),
@@ -128,6 +141,9 @@ pub(crate) fn amend(delivery: &Delivery, stamp: Stamp, reason: Reason, amendment
         }
         Amendment::Void { key, reason } => Put::Add(VOIDS, key, encode(&VoidedValue { stamp, reason })),
         Amendment::SetLoad(value) => Put::Key("load", encode(&Register { stamp, value })),
+        Amendment::PutApart { load_id, keys, overload_reason } => {
+            move_items(delivery, stamp, load_id, &keys, overload_reason)
+        }
         Amendment::SetDate(value) => Put::Key("date", encode(&Register { stamp, value })),
         Amendment::SetDeclaredBags(value) => Put::Key("count", encode(&Register { stamp, value })),
         Amendment::SetBagCounts(value) => Put::Key("bags", encode(&Register { stamp, value })),

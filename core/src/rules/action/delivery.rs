@@ -78,7 +78,7 @@ pub(super) fn is_out_of_state(delivery: &Delivery) -> bool {
 /// Returns author and time of each change of a delivery while it was on a load that had left at `left_at`, as far as its last move says.
 /// Only some roles may make such a change ([`may_after_departure`]).
 pub fn changes_after_departure(delivery: &Delivery, load: LoadId, left_at: HybridTime) -> impl Iterator<Item = Stamp> {
-    let is_on = delivery.load_id == Some(load);
+    let is_on = delivery.parts().iter().any(|part| part.load_id == Some(load));
     let was_on = move |at: HybridTime| match delivery.moved_at {
         Some(moved_at) => (moved_at < at) == is_on,
         None => is_on,

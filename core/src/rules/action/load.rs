@@ -50,6 +50,7 @@ fn permitted(action: ActionCode) -> Option<(Capability, &'static [LoadState])> {
         ActionCode::RequestClose => (Capability::OpenLoad, &[Open, Closing]),
         ActionCode::Cancel => (Capability::OpenLoad, &[Planned, Open, Closing]),
         ActionCode::Depart => (Capability::DriveLoad, &[Open, Closing]),
+        ActionCode::Track => (Capability::DriveLoad, &[Dispatched]),
         ActionCode::Divert => (Capability::OpenLoad, &[Dispatched]),
         ActionCode::Arrive => (Capability::DriveLoad, &[Open, Closing, Dispatched]),
         ActionCode::Receive => (Capability::ReceiveLoad, &[Dispatched, Arrived]),

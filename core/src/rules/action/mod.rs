@@ -72,6 +72,8 @@ named! {
         Leave = "leave",
         /// Confirm that cash was received.
         Confirm = "confirm",
+        /// Add points to the track of a load.
+        Track = "track",
     }
 }
 

@@ -232,7 +232,8 @@ mod tests {
     fn every_table_that_decisions_project_to_is_dropped_with_its_scope_or_kept_for_a_reason() {
         with_store(|db| {
             let of_records = KINDS.into_iter().map(|kind| (kind.table)().name).chain(["documents", "words"]);
-            let known = of_records.chain(tables()).chain(KEPT_WITHOUT_SCOPE.map(|(table, _)| table));
+            let details = KINDS.into_iter().filter_map(|kind| (kind.details)()).map(|table| table.name);
+            let known = of_records.chain(details).chain(tables()).chain(KEPT_WITHOUT_SCOPE.map(|(table, _)| table));
             let mut statement = db
                 .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
                 .expect("it");

@@ -15,7 +15,8 @@ CREATE TABLE deliveries (
     delivery_id    BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     farmer_id      BLOB NOT NULL,
-    load_id        BLOB,
+    load_id        BLOB,                       -- load that all of it is on; null for none, and if it is divided
+    parts          INTEGER NOT NULL,           -- 1, or the number of its rows in delivery_parts
     business_day   INTEGER NOT NULL,           -- days since 1970-01-01
     recorded_at_ms INTEGER NOT NULL,
     measured_at_ms INTEGER NOT NULL,           -- when something of it was last weighed or read
@@ -36,11 +37,23 @@ CREATE INDEX deliveries_by_measuring ON deliveries (scope, measured_at_ms);
 CREATE INDEX deliveries_by_farmer ON deliveries (farmer_id, business_day);
 CREATE INDEX deliveries_by_receipt ON deliveries (device_code, receipt_seq);
 CREATE INDEX voided_deliveries ON deliveries (scope, business_day, recorded_at_ms) WHERE is_voided = 1;
--- The totals of a load are read from this index alone.
+-- The totals of a load are read from this index alone, and from the one of parts.
 CREATE INDEX deliveries_by_load ON deliveries (load_id, is_voided, bag_count, gross_g);
 
 CREATE INDEX deliveries_by_paper ON deliveries (paper_book, paper_serial, is_voided) WHERE paper_book IS NOT NULL;
 CREATE INDEX deliveries_by_replaced ON deliveries (replaces) WHERE replaces IS NOT NULL;
+
+-- What of a delivery is on each load, if it is divided.
+CREATE TABLE delivery_parts (
+    delivery_id BLOB NOT NULL,
+    number      INTEGER NOT NULL,              -- from 0
+    load_id     BLOB,                          -- null for what is on no load
+    is_voided   INTEGER NOT NULL,
+    bag_count   INTEGER NOT NULL,              -- bags that count
+    gross_g     INTEGER NOT NULL,
+    PRIMARY KEY (delivery_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_parts_by_load ON delivery_parts (load_id, is_voided, bag_count, gross_g);
 
 CREATE TABLE loads (
     arrival        INTEGER PRIMARY KEY,

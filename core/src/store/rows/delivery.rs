@@ -17,8 +17,10 @@ pub struct DeliveryRow {
     pub scope: Scope,
     /// The farmer who delivered.
     pub farmer_id: FarmerId,
-    /// The load that it is on, if any.
+    /// The load that all of it is on; `None` for none, and if it is divided.
     pub load_id: Option<LoadId>,
+    /// Number of parts into which loads divide it, of which one may be on none; 1 if it is not divided.
+    pub parts: u32,
     /// The day that it counts for.
     pub business_date: BusinessDate,
     /// When it was recorded, by the device's time.
@@ -43,7 +45,7 @@ pub struct DeliveryRow {
 
 impl DeliveryRow {
     const COLUMNS: &'static str =
-        "delivery_id, scope, farmer_id, load_id, business_day, recorded_at_ms, user_id, device_code,
+        "delivery_id, scope, farmer_id, load_id, parts, business_day, recorded_at_ms, user_id, device_code,
         receipt_seq, is_voided, amendments, conflicts, bag_count, gross_g";
 
     fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
@@ -52,16 +54,17 @@ impl DeliveryRow {
             scope: row.get(1)?,
             farmer_id: row.get(2)?,
             load_id: row.get(3)?,
-            business_date: row.get(4)?,
-            recorded_at: row.get(5)?,
-            user_id: row.get(6)?,
-            device_code: row.get(7)?,
-            receipt_sequence: row.get(8)?,
-            is_voided: row.get(9)?,
-            amendments: row.get(10)?,
-            conflicts: row.get(11)?,
-            bags: row.get(12)?,
-            gross_g: row.get(13)?,
+            parts: row.get(4)?,
+            business_date: row.get(5)?,
+            recorded_at: row.get(6)?,
+            user_id: row.get(7)?,
+            device_code: row.get(8)?,
+            receipt_sequence: row.get(9)?,
+            is_voided: row.get(10)?,
+            amendments: row.get(11)?,
+            conflicts: row.get(12)?,
+            bags: row.get(13)?,
+            gross_g: row.get(14)?,
         })
     }
 
@@ -82,7 +85,7 @@ pub struct DeliveryKey(#[n(0)] pub BusinessDate, #[n(1)] pub Timestamp, #[n(2)] 
 pub struct DeliveryFilter {
     /// With the receipt of this device and count.
     pub receipt: Option<(DeviceCode, u32)>,
-    /// On this load.
+    /// On this load, at least in part.
     pub load_id: Option<LoadId>,
     /// Delivered by this farmer.
     pub farmer_id: Option<FarmerId>,
@@ -110,7 +113,9 @@ pub fn deliveries(
     let mut list = List::new("deliveries", DeliveryRow::COLUMNS, key);
     list.narrow(db, "device_code", filter.receipt.as_ref().map(|(device, _)| device.to_value()));
     list.filter("receipt_seq", "=", filter.receipt.as_ref().map(|(_, sequence)| sequence.to_value()));
-    list.narrow(db, "load_id", filter.load_id.as_ref().map(ToValue::to_value));
+    if let Some(load) = &filter.load_id {
+        list.narrow_to(db, "delivery_id", &["deliveries", "delivery_parts"], "load_id", load.to_value());
+    }
     list.narrow(db, "farmer_id", filter.farmer_id.as_ref().map(ToValue::to_value));
     // Without an index of its own, which would be larger than what it saves: days are few, and people weigh every day.
     list.filter("user_id", "=", filter.user_id.as_ref().map(ToValue::to_value));
@@ -127,16 +132,54 @@ pub fn deliveries(
     Ok(sorted(rows, part.order, part.limit, DeliveryRow::key))
 }
 
-/// Returns the deliveries on a load, in any scope, that are not voided, ordered by id.
+/// What of a delivery that is not voided is on a load: all or a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnLoad {
+    /// The delivery's id.
+    pub delivery_id: DeliveryId,
+    /// Number of its bags that are on the load.
+    pub bags: u32,
+    /// Gross weight of these bags.
+    pub gross_g: Grams,
+    /// Whether the rest of the delivery is on other loads, or on none.
+    pub is_part: bool,
+}
+
+/// Returns what of deliveries, in any scope, is on a load, ordered by the ids of the deliveries.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
-pub fn deliveries_on(db: &mut dyn Reader, load: LoadId) -> Result<Vec<DeliveryRow>, Error> {
-    let statement = format!(
-        "SELECT {} FROM deliveries WHERE load_id = ?1 AND is_voided = 0 ORDER BY delivery_id",
-        DeliveryRow::COLUMNS
-    );
-    Ok(db.query_all(&statement, &values![load], DeliveryRow::from_row)?)
+pub fn parts_on(db: &mut dyn Reader, load: LoadId) -> Result<Vec<OnLoad>, Error> {
+    let on = parts_on_loads(db, &[load])?;
+    Ok(on.into_iter().map(|(_, part)| part).collect())
+}
+
+/// Returns what of deliveries is on some loads, each with its load, ordered by the ids of the deliveries.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn parts_on_loads(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, OnLoad)>, Error> {
+    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
+    let statement =
+        "SELECT deliveries.load_id AS load_id, deliveries.delivery_id AS delivery_id, bag_count, gross_g, CAST(0 AS BIGINT) AS is_part
+         FROM keys JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0
+         UNION ALL
+         SELECT delivery_parts.load_id, delivery_parts.delivery_id, bag_count, gross_g, CAST(1 AS BIGINT)
+         FROM keys JOIN delivery_parts ON delivery_parts.load_id = keys.on_load WHERE is_voided = 0
+         ORDER BY delivery_id";
+    Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| {
+        let part = OnLoad { delivery_id: row.get(1)?, bags: row.get(2)?, gross_g: row.get(3)?, is_part: row.get(4)? };
+        Ok((row.get(0)?, part))
+    })?)
+}
+
+/// Returns the row of a delivery; `None` if it is not stored here.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn delivery_row(db: &mut dyn Reader, delivery: DeliveryId) -> Result<Option<DeliveryRow>, Error> {
+    let statement = format!("SELECT {} FROM deliveries WHERE delivery_id = ?1", DeliveryRow::COLUMNS);
+    Ok(db.query_one(&statement, &values![delivery], DeliveryRow::from_row)?)
 }
 
 /// Totals of deliveries.
@@ -169,23 +212,25 @@ impl std::ops::Add for Sum {
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn day_sum(db: &mut dyn Reader, scope: &Scope, date: BusinessDate) -> Result<Sum, Error> {
-    sum(db, "scope = ?1 AND business_day = ?2", &values![scope, date])
+    sum(db, "deliveries WHERE scope = ?1 AND business_day = ?2", &values![scope, date])
 }
 
-/// Returns the totals of the deliveries on a load that are stored here; zero for an unknown load.
+/// Returns the totals of what is on a load and stored here; zero for an unknown load. A delivery of which a part is on it is counted.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn load_sum(db: &mut dyn Reader, load: LoadId) -> Result<Sum, Error> {
-    sum(db, "load_id = ?1", &values![load])
+    let of = "(SELECT is_voided, bag_count, gross_g FROM deliveries WHERE load_id = ?1
+         UNION ALL SELECT is_voided, bag_count, gross_g FROM delivery_parts WHERE load_id = ?1) AS parts";
+    sum(db, of, &values![load])
 }
 
-fn sum(db: &mut dyn Reader, condition: &str, params: &[Value<'_>]) -> Result<Sum, Error> {
+fn sum(db: &mut dyn Reader, of: &str, params: &[Value<'_>]) -> Result<Sum, Error> {
     let statement = format!(
         "SELECT count(*) FILTER (WHERE is_voided = 0), count(*) FILTER (WHERE is_voided = 1),
              CAST(coalesce(sum(bag_count) FILTER (WHERE is_voided = 0), 0) AS BIGINT),
              CAST(coalesce(sum(gross_g) FILTER (WHERE is_voided = 0), 0) AS BIGINT)
-         FROM deliveries WHERE {condition}"
+         FROM {of}"
     );
     let sum = db.query_one(&statement, params, |row| {
         Ok(Sum { deliveries: row.get(0)?, voided: row.get(1)?, bags: row.get(2)?, gross_g: row.get(3)? })
@@ -205,24 +250,14 @@ pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<Busine
     Ok(latest.into_iter().max().flatten())
 }
 
-/// Returns the deliveries on some loads that are not voided, each with its load.
-///
-/// # Errors
-/// [`Error::Sql`] and other errors of the database.
-pub fn unvoided_deliveries_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<(LoadId, DeliveryId)>, Error> {
-    let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
-    let statement = "SELECT deliveries.load_id, delivery_id FROM keys
-         JOIN deliveries ON deliveries.load_id = keys.on_load WHERE is_voided = 0";
-    Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| Ok((row.get(0)?, row.get(1)?)))?)
-}
-
-/// Returns the deliveries on these loads, also voided ones.
+/// Returns the deliveries that are on these loads, all or a part, also voided ones.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn delivery_ids_on(db: &mut dyn Reader, loads: &[LoadId]) -> Result<Vec<DeliveryId>, Error> {
     let keys: Vec<Value<'_>> = loads.iter().map(ToValue::to_value).collect();
-    let statement = "SELECT delivery_id FROM keys JOIN deliveries ON deliveries.load_id = keys.on_load";
+    let statement = "SELECT delivery_id FROM keys JOIN deliveries ON deliveries.load_id = keys.on_load
+         UNION SELECT delivery_id FROM keys JOIN delivery_parts ON delivery_parts.load_id = keys.on_load";
     Ok(db.query_all_keys(&[Column::blob("on_load")], &keys, statement, |row| row.get(0))?)
 }
 

@@ -61,15 +61,18 @@ pub fn load_row(db: &mut dyn Reader, id: LoadId) -> Result<Option<LoadRow>, Erro
     Ok(db.query_one(&statement, &values![id], LoadRow::from_row)?)
 }
 
-/// Returns the state of a load, its lorry (not the payload), and the gross weight of the deliveries on it that are not voided.
+/// Returns the state of a load, its lorry (not the payload), and the gross weight of what is on it of deliveries that are not voided.
 ///
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn load_capacity(db: &mut dyn Reader, id: LoadId) -> Result<Option<(LoadState, LorryPlate, Grams)>, Error> {
-    let statement = "SELECT state, lorry, CAST(coalesce(
-             (SELECT sum(gross_g) FROM deliveries WHERE deliveries.load_id = loads.load_id AND is_voided = 0), 0) AS BIGINT)
-         FROM loads WHERE load_id = ?1";
-    Ok(db.query_one(statement, &values![id], |row| Ok((load_state(row.get(0)?), row.get(1)?, row.get(2)?)))?)
+    let gross = |table: &str| {
+        let of_load = format!("{table}.load_id = loads.load_id AND is_voided = 0");
+        format!("coalesce((SELECT sum(gross_g) FROM {table} WHERE {of_load}), 0)")
+    };
+    let (whole, parts) = (gross("deliveries"), gross("delivery_parts"));
+    let statement = format!("SELECT state, lorry, CAST({whole} + {parts} AS BIGINT) FROM loads WHERE load_id = ?1");
+    Ok(db.query_one(&statement, &values![id], |row| Ok((load_state(row.get(0)?), row.get(1)?, row.get(2)?)))?)
 }
 
 /// Returns the state of a load; `None` if it is not in this database.

@@ -8,8 +8,8 @@ mod find;
 mod load;
 
 pub use delivery::{
-    DeliveryFilter, DeliveryKey, DeliveryRow, Sum, day_sum, deliveries, deliveries_measured_after, deliveries_on,
-    delivery_ids_on, latest_day, load_sum, replacements_of, unvoided_deliveries_on,
+    DeliveryFilter, DeliveryKey, DeliveryRow, OnLoad, Sum, day_sum, deliveries, deliveries_measured_after,
+    delivery_ids_on, delivery_row, latest_day, load_sum, parts_on, parts_on_loads, replacements_of,
 };
 pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers, has_contact};
 pub use find::{FoundRecord, find};
@@ -77,6 +77,17 @@ impl<'v> List<'v> {
             self.is_narrow = true;
             self.filter(&name, "=", Some(value));
         }
+    }
+
+    /// Adds the condition that the column `name` is among those of the rows of `tables` that have a value in the indexed column `of`.
+    fn narrow_to(&mut self, db: &dyn Reader, name: &str, tables: &[&str], of: &str, value: Value<'v>) {
+        let outer = if self.is_narrow { column(db, name) } else { name.to_owned() };
+        self.is_narrow = true;
+        self.params.push(value);
+        let place = self.params.len();
+        let rows: Vec<String> =
+            tables.iter().map(|table| format!("SELECT {name} FROM {table} WHERE {of} = ?{place}")).collect();
+        self.conditions.push(format!("{outer} IN ({})", rows.join(" UNION ALL ")));
     }
 
     /// Adds a condition if there is a value.

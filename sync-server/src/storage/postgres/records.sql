@@ -24,7 +24,8 @@ CREATE TABLE deliveries (
     delivery_id    BYTEA NOT NULL,
     scope          TEXT COLLATE "C" NOT NULL,
     farmer_id      BYTEA NOT NULL,
-    load_id        BYTEA,
+    load_id        BYTEA,                       -- load that all of it is on; null for none, and if it is divided
+    parts          BIGINT NOT NULL,           -- 1, or the number of its rows in delivery_parts
     business_day   BIGINT NOT NULL,           -- days since 1970-01-01
     recorded_at_ms BIGINT NOT NULL,
     measured_at_ms BIGINT NOT NULL,           -- when something of it was last weighed or read
@@ -49,11 +50,28 @@ CREATE INDEX deliveries_by_measuring ON deliveries (organisation, scope, measure
 CREATE INDEX deliveries_by_farmer ON deliveries (organisation, farmer_id, business_day);
 CREATE INDEX deliveries_by_receipt ON deliveries (organisation, device_code, receipt_seq);
 CREATE INDEX voided_deliveries ON deliveries (organisation, scope, business_day, recorded_at_ms) WHERE is_voided = 1;
--- The totals of a load are read from this index alone.
+-- The totals of a load are read from this index alone, and from the one of parts.
 CREATE INDEX deliveries_by_load ON deliveries (organisation, load_id, is_voided, bag_count, gross_g);
 
 CREATE INDEX deliveries_by_paper ON deliveries (organisation, paper_book, paper_serial, is_voided) WHERE paper_book IS NOT NULL;
 CREATE INDEX deliveries_by_replaced ON deliveries (organisation, replaces) WHERE replaces IS NOT NULL;
+
+-- What of a delivery is on each load, if it is divided.
+CREATE TABLE delivery_parts (
+    organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
+    delivery_id BYTEA NOT NULL,
+    number      BIGINT NOT NULL,              -- from 0
+    load_id     BYTEA,                          -- null for what is on no load
+    is_voided   BIGINT NOT NULL,
+    bag_count   BIGINT NOT NULL,              -- bags that count
+    gross_g     BIGINT NOT NULL,
+    PRIMARY KEY (organisation, delivery_id, number)
+);
+ALTER TABLE delivery_parts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE delivery_parts FORCE ROW LEVEL SECURITY;
+CREATE POLICY delivery_parts_of_organisation ON delivery_parts
+    USING (organisation = current_setting('farmtally.organisation')::bigint) WITH CHECK (organisation = current_setting('farmtally.organisation')::bigint);
+CREATE INDEX delivery_parts_by_load ON delivery_parts (organisation, load_id, is_voided, bag_count, gross_g);
 
 CREATE TABLE loads (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,

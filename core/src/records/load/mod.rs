@@ -3,201 +3,21 @@
 //! Invariants: the state follows from the set of steps, so any order of merging gives the same; a clerk who joins by code may write into the document before receiving its creating change; until then the header of the join
 //! code is used.
 
-use minicbor::{Decode, Encode};
+mod projection;
+mod track;
+mod values;
 
-use super::delivery::Reason;
-use super::shape::SNAPSHOT;
-use super::stamp::Register;
-use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode};
-use crate::limits::MAX_MANIFEST;
+pub use track::{TrackPiece, TrackPoint};
+pub(crate) use track::{add_track, packed_size};
+use values::LOADING;
+pub use values::{CloseRequest, LoadEvent, LoadHeader, LoadStep, ManifestLine};
+pub(crate) use values::{LoadSnapshot, join, request_close, set_destination, set_driver, set_lorry, step};
+
+use super::delivery::LoadPart;
+use super::{Class, Conflict, Error, Fields, KeyRule, Privacy, RecordKind, Shape, Stamp, Table, Topic};
 use crate::permission::Capability;
 use crate::scope::{Scope, ScopeForm};
-use crate::units::{
-    BusinessDate, CentreCode, Column, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LorryPlate, SeasonCode,
-    ToValue, UserId, Value, named,
-};
-
-/// Value of the key `v1`.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub(crate) struct LoadSnapshot {
-    #[n(0)]
-    pub(crate) header: LoadHeader,
-    #[n(1)]
-    pub(crate) stamp: Stamp,
-    #[n(2)]
-    pub(crate) driver: Option<String>,
-    #[n(3)]
-    pub(crate) destination: Option<String>,
-    /// Whether it was only planned; loading begins with [`LoadStep::Opened`].
-    #[n(4)]
-    pub(crate) is_planned: bool,
-}
-
-/// Fields that identify a load to people; a join code has the same ones.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct LoadHeader {
-    /// Centre where the load was opened.
-    #[n(0)]
-    pub centre: CentreCode,
-    /// Season of the load.
-    #[n(1)]
-    pub season: SeasonCode,
-    /// Business date on which the load was opened.
-    #[n(2)]
-    pub date: BusinessDate,
-    /// Device that opened the load.
-    #[n(3)]
-    pub device_code: DeviceCode,
-    /// Number of the load in that device's count.
-    #[n(4)]
-    pub sequence: u32,
-    /// Plate of the lorry with which the load was opened; [`Load::lorry`] is the corrected one.
-    #[n(5)]
-    pub lorry: LorryPlate,
-}
-
-impl LoadHeader {
-    /// Returns the load number that people read out: `CENTRE-MMDD-DEVICE-COUNT`.
-    pub fn number(&self) -> String {
-        let date = self.date.to_string();
-        let day: String = date.chars().skip(5).filter(char::is_ascii_digit).collect();
-        format!("{}-{day}-{}-{}", self.centre, self.device_code, self.sequence)
-    }
-}
-
-#[derive(Clone, Debug, Encode, Decode)]
-#[cbor(array)]
-struct Joined {
-    #[n(0)]
-    stamp: Stamp,
-    #[n(1)]
-    header: LoadHeader,
-}
-
-/// One delivery of a manifest, as the closer saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct ManifestLine {
-    /// Id of the delivery.
-    #[n(0)]
-    pub delivery_id: DeliveryId,
-    /// Version of the delivery: the first eight bytes of the SHA-256 over its heads.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub version: [u8; 8],
-    /// Number of counted bags.
-    #[n(2)]
-    pub bags: u32,
-    /// Gross weight of those bags.
-    #[n(3)]
-    pub gross: Grams,
-}
-
-/// Request to close a load, with the deliveries that the closer knew to be on it and not voided: its manifest. There may be several
-/// requests; all count.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct CloseRequest {
-    /// Author, device and time of the request.
-    #[n(0)]
-    pub stamp: Stamp,
-    /// Deliveries, sorted by id.
-    #[n(1)]
-    pub manifest: Vec<ManifestLine>,
-}
-
-impl CloseRequest {
-    /// Returns the total gross weight of the manifest.
-    pub fn gross(&self) -> Grams {
-        self.manifest.iter().map(|line| line.gross).sum()
-    }
-}
-
-/// A step of a load: what happened to it, by one person at one time.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum LoadStep {
-    /// Loading of a planned load began.
-    #[n(0)]
-    Opened,
-    /// The lorry stopped to load or unload.
-    #[n(1)]
-    Stopped {
-        /// Name of the place.
-        #[n(0)]
-        place: String,
-    },
-    /// A seal was put on the lorry.
-    #[n(2)]
-    Sealed {
-        /// Number on the seal.
-        #[n(0)]
-        seal: String,
-    },
-    /// Another destination was ordered on the way; the destination itself is in [`Load::destination`].
-    #[n(3)]
-    Diverted {
-        /// Reason that the person gave.
-        #[n(0)]
-        reason: Reason,
-    },
-    /// The load was given up before it departed.
-    #[n(4)]
-    Cancelled {
-        /// Reason that the person gave.
-        #[n(0)]
-        reason: Reason,
-    },
-    /// The lorry left with the load.
-    #[n(5)]
-    Departed {
-        /// Reading of the odometer in kilometres, if it was read.
-        #[n(0)]
-        odometer_km: Option<u32>,
-    },
-    /// The lorry arrived at its destination.
-    #[n(6)]
-    Arrived {
-        /// Reading of the odometer in kilometres, if it was read.
-        #[n(0)]
-        odometer_km: Option<u32>,
-    },
-    /// The destination took the load over.
-    #[n(7)]
-    Received,
-}
-
-impl LoadStep {
-    /// Returns the family of keys under which the step is written. Each has its own capability.
-    fn family(&self) -> char {
-        match self {
-            Self::Opened
-            | Self::Stopped { .. }
-            | Self::Sealed { .. }
-            | Self::Diverted { .. }
-            | Self::Cancelled { .. } => LOADING,
-            Self::Departed { .. } | Self::Arrived { .. } => DRIVING,
-            Self::Received => RECEIVING,
-        }
-    }
-}
-
-/// Families of keys for steps.
-const LOADING: char = 's';
-const DRIVING: char = 't';
-const RECEIVING: char = 'r';
-
-/// A step of a load, with author, device and time.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct LoadEvent {
-    /// Author, device and time.
-    #[n(0)]
-    pub stamp: Stamp,
-    /// The step itself, such as the departure.
-    #[n(1)]
-    pub step: LoadStep,
-}
+use crate::units::{Column, DeliveryId, DeviceCode, HybridTime, LoadId, LorryPlate, ToValue, UserId, Value, named};
 
 /// Clerk who opened or joined a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,6 +75,8 @@ pub struct Load {
     pub timeline: Vec<LoadEvent>,
     /// Authors and times of the values of lorry, driver and destination that were written later, in no order.
     pub corrections: Vec<Stamp>,
+    /// Pieces of its track, in the order of their keys.
+    pub track: Vec<TrackPiece>,
     /// Conflicts between concurrent changes.
     pub conflicts: Vec<Conflict>,
 }
@@ -320,35 +142,16 @@ impl Load {
         self.timeline.iter().find(|event| event.step == LoadStep::Opened).map(|event| event.stamp)
     }
 
-    /// Returns whether any manifest names the delivery; false also while nobody has requested to close, when no delivery is late.
-    pub fn manifest_contains(&self, delivery_id: DeliveryId) -> bool {
-        let mut lines = self.close_requests.iter().flat_map(|request| &request.manifest);
-        lines.any(|line| line.delivery_id == delivery_id)
+    /// Returns whether any manifest names what of a delivery is on the load; false also while nobody has requested to close, when nothing is
+    /// late. A manifest that names a part covers no more bags or weight than it says; one that names a whole delivery covers its amendments.
+    pub fn manifest_covers(&self, delivery_id: DeliveryId, on_load: &LoadPart, is_part: bool) -> bool {
+        let lines = self.close_requests.iter().flat_map(|request| &request.manifest);
+        let mut lines = lines.filter(|line| line.delivery_id == delivery_id);
+        lines.any(|line| {
+            let is_whole = !line.is_part && !is_part;
+            is_whole || (on_load.bags <= line.bags && on_load.gross_g <= line.gross)
+        })
     }
-}
-
-pub(crate) fn join(stamp: Stamp, header: LoadHeader) -> Vec<Put> {
-    vec![Put::Add('j', String::new(), encode(&Joined { stamp, header }))]
-}
-
-pub(crate) fn request_close(request: &CloseRequest) -> Put {
-    Put::Add('c', String::new(), encode(request))
-}
-
-pub(crate) fn set_lorry(stamp: Stamp, value: LorryPlate) -> Put {
-    Put::Key("lorry", encode(&Register { stamp, value }))
-}
-
-pub(crate) fn set_driver(stamp: Stamp, value: String) -> Put {
-    Put::Key("driver", encode(&Register { stamp, value }))
-}
-
-pub(crate) fn set_destination(stamp: Stamp, value: String) -> Put {
-    Put::Key("place", encode(&Register { stamp, value }))
-}
-
-pub(crate) fn step(stamp: Stamp, step: LoadStep) -> Put {
-    Put::Add(step.family(), String::new(), encode(&LoadEvent { stamp, step }))
 }
 
 impl RecordKind for Load {
@@ -367,6 +170,7 @@ impl RecordKind for Load {
         KeyRule::of(Class::Register, "place", Capability::OpenLoad, "the destination"),
         KeyRule::of(Class::Add, "s", Capability::OpenLoad, "a step of loading"),
         KeyRule::of(Class::Add, "t", Capability::DriveLoad, "departed or arrived"),
+        KeyRule::of(Class::Add, "k", Capability::DriveLoad, "a piece of the track"),
         KeyRule::of(Class::Add, "r", Capability::ReceiveLoad, "received"),
     ]);
     const TABLE: Table<Self> = Table {
@@ -390,62 +194,7 @@ impl RecordKind for Load {
 
     /// Returns `None` while neither the creating change nor a join is known.
     fn project(load_id: LoadId, fields: &Fields) -> Result<Option<Self>, Error> {
-        let mut conflicts = Vec::new();
-        let number = |snapshot: &LoadSnapshot| snapshot.header.number();
-        let snapshot = fields.effective(SNAPSHOT, |snapshot: &LoadSnapshot| snapshot.stamp, number, &mut conflicts)?;
-        let joined: Vec<Joined> = fields.added('j')?.into_iter().map(|(_, joined)| joined).collect();
-        let mut close_requests: Vec<CloseRequest> =
-            fields.added('c')?.into_iter().map(|(_, request)| request).collect();
-        if close_requests.iter().any(|request| request.manifest.len() > MAX_MANIFEST) {
-            return Err(Error::Malformed { reason: format!("a manifest has at most {MAX_MANIFEST} deliveries") });
-        }
-        close_requests.sort_by_key(|request| (request.stamp.at, request.stamp.user_id));
-        let mut timeline = Vec::new();
-        for family in [LOADING, DRIVING, RECEIVING] {
-            timeline.extend(
-                fields
-                    .added(family)?
-                    .into_iter()
-                    .map(|(_, event)| event)
-                    .filter(|it: &LoadEvent| it.step.family() == family),
-            );
-        }
-        timeline.sort_by_key(|event| (event.stamp.at, event.stamp.user_id));
-
-        let said = joined.iter().min_by_key(|it| (it.stamp.clock_suspect, it.stamp.at, it.stamp.user_id));
-        let header = snapshot.as_ref().map(|it| &it.header).or(said.map(|it| &it.header));
-        let Some(header) = header.cloned() else { return Ok(None) };
-
-        let stamps = snapshot.iter().map(|it| it.stamp).chain(joined.iter().map(|it| it.stamp));
-        let mut loaders: Vec<Loader> = stamps
-            .map(|stamp| Loader { user_id: stamp.user_id, device_code: stamp.device_code, since: stamp.at })
-            .collect();
-        loaders.sort_by_key(|loader| (loader.since, loader.user_id));
-        let mut seen = std::collections::BTreeSet::new();
-        loaders.retain(|loader| seen.insert((loader.user_id, loader.device_code)));
-
-        let lorry = fields.register("lorry", LorryPlate::to_string, &mut conflicts)?;
-        let driver = fields.register("driver", String::clone, &mut conflicts)?;
-        let destination = fields.register("place", String::clone, &mut conflicts)?;
-        let mut corrections = Vec::new();
-        for key in ["lorry", "driver", "place"] {
-            corrections.extend(fields.stamps(key)?);
-        }
-        let (first, opened) = (snapshot.as_ref(), snapshot.as_ref().map(|it| it.stamp));
-        Ok(Some(Load {
-            load_id,
-            lorry: lorry.unwrap_or_else(|| header.lorry.clone()),
-            header,
-            driver: driver.or_else(|| first.and_then(|it| it.driver.clone())),
-            destination: destination.or_else(|| first.and_then(|it| it.destination.clone())),
-            is_planned: first.is_some_and(|it| it.is_planned),
-            opened,
-            loaders,
-            close_requests,
-            timeline,
-            corrections,
-            conflicts,
-        }))
+        projection::project(load_id, fields)
     }
 
     fn conflicts(&self) -> &[Conflict] {
@@ -459,7 +208,8 @@ impl RecordKind for Load {
     fn times(&self) -> Vec<HybridTime> {
         let requests = self.close_requests.iter().map(|request| request.stamp.at);
         let steps = self.timeline.iter().map(|event| event.stamp.at);
-        requests.chain(steps).chain(self.loaders.iter().map(|loader| loader.since)).collect()
+        let pieces = self.track.iter().map(|piece| piece.stamp.at);
+        requests.chain(pieces).chain(steps).chain(self.loaders.iter().map(|loader| loader.since)).collect()
     }
 
     fn own_scope(&self) -> Option<Scope> {
@@ -470,7 +220,9 @@ impl RecordKind for Load {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::delivery::Reason;
     use crate::records::{Actor, Kind, edit};
+    use crate::units::BusinessDate;
 
     fn stamp(device: u32, wall_ms: i64, clock_suspect: bool) -> Stamp {
         let at = HybridTime { wall_ms, counter: 0 };
@@ -502,6 +254,7 @@ mod tests {
             close_requests: closed.into_iter().map(request).collect(),
             timeline: Vec::new(),
             corrections: Vec::new(),
+            track: Vec::new(),
             conflicts: Vec::new(),
         }
     }
