@@ -23,6 +23,8 @@ open_codes! {
         DeductionsExceedWeight = "deductions_exceed_weight",
         /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
         ReplacedTwice = "replaced_twice",
+        /// A load weighs more than the highest limit of its lorry's payload, although perhaps no phone knew. Names the load. Blocks dispatch.
+        OverCapacity = "over_capacity",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

@@ -4,7 +4,7 @@ use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_T
 use crate::records::draft::Draft;
 use crate::records::{Measured, Reading};
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
-use crate::units::{BusinessDate, named};
+use crate::units::{BusinessDate, Grams, named};
 
 named! {
     /// Something unusual that a person must confirm before it is recorded. The names are stable, because apps have texts for them.
@@ -49,6 +49,11 @@ named! {
         /// default. It is recorded on the load only with a reason.
         OverCapacity = "over_capacity",
     }
+}
+
+/// Returns whether a weight is above a share of a lorry's payload, in hundredths of a percent; false if the payload is not known.
+pub fn is_above_limit(gross: Grams, payload: Grams, hundredths: u32) -> bool {
+    payload > Grams::ZERO && i128::from(gross.0) * 10_000 > i128::from(payload.0) * i128::from(hundredths)
 }
 
 /// Returns the checks that a delivery's own content needs; its load and farmer are checked elsewhere. `today` is the phone's date.

@@ -39,7 +39,7 @@ pub use action::{
 };
 pub(crate) use action::{check_draft, draft_actions};
 pub use charges::{ChargeRate, available, charge};
-pub use check::{Check, TextError, check_text};
+pub use check::{Check, TextError, check_text, is_above_limit};
 pub(crate) use check::{check_delivery, check_phone};
 pub use containers::{ContainerBalance, container_balances};
 pub use duplicate::Heap;

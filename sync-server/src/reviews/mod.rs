@@ -5,6 +5,7 @@
 mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
+mod over_capacity;
 mod possible_duplicate;
 mod replaced_twice;
 mod weight;
@@ -43,6 +44,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         load_contention::find,
         possible_duplicate::find,
         replaced_twice::find,
+        over_capacity::find,
         weight::find,
     ];
     for find in finds {
