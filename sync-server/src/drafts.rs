@@ -1,6 +1,7 @@
 //! Drafts of wiped phones: they are held, because only a phone can record a delivery, and are printed for a person who does so.
 
 use farmtally_core::codec::decode;
+use farmtally_core::records::delivery::PutApart;
 use farmtally_core::records::draft::Draft;
 use farmtally_core::records::{Bag, BagCount, Kind, Lot, Reading};
 use farmtally_core::store::decisions::Reference;
@@ -37,6 +38,7 @@ impl Server {
                 "business_date": draft.business_date.to_string(),
                 "farmer": farmer,
                 "load": draft.load_id.map(|load| load.to_string()),
+                "apart": draft.apart.iter().map(put_apart).collect::<Vec<_>>(),
                 "declared_bags": draft.declared_bags,
                 "bags": draft.bags.iter().map(bag).collect::<Vec<_>>(),
                 "lots": draft.lots.iter().map(lot).collect::<Vec<_>>(),
@@ -45,6 +47,10 @@ impl Server {
             }))
         })
     }
+}
+
+fn put_apart(apart: &PutApart) -> Value {
+    json!({ "load": apart.load_id.map(|load| load.to_string()), "numbers": apart.numbers })
 }
 
 fn bag(bag: &Bag) -> Value {

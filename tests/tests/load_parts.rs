@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use farmtally_core::client::{
-    DeliveryEdit, DeliveryQuery, DeliveryView, DraftEdit, InboxItem, InboxKind, LoadEdit, LoadView,
+    Cell, DeliveryEdit, DeliveryQuery, DeliveryView, DraftEdit, InboxItem, InboxKind, LoadEdit, LoadView, Report,
+    ReportCode, ReportQuery,
 };
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::limits::MAX_MOVES;
@@ -383,4 +384,90 @@ fn parts_of_a_delivery_are_moved_up_to_a_limit() {
     let error = asha.client.amend_delivery(view.basis, &reason("no_room"), &[edit(&view, None)]).expect_err("too many");
     assert!(matches!(error, Error::TooLarge { field: "moves", .. }), "{error:?}");
     assert_eq!(conflict(&asha), None, "moves one after the other are no conflict");
+}
+
+#[test]
+fn parts_of_two_phones_that_overload_a_lorry_together_are_reviewed() {
+    let (market, asha, ravi, loads) = two_lorries(921);
+    let farmer = farmer(&asha);
+    // 9.45 t are the most; each phone knows less.
+    let heaps = [asha.weighs(farmer, Some(loads[0]), &[1_000_000, 1_000, 450_000]).delivery_id, {
+        ravi.syncs_wholly();
+        both_sync(&asha, &ravi);
+        ravi.weighs(farmer, Some(loads[0]), &[1_000_000]).delivery_id
+    }];
+    for _ in 0..7 {
+        asha.weighs(farmer, Some(loads[1]), &[1_000_000]);
+    }
+    let reviews = |person: &Person| person.client.load(loads[1]).expect("a load").reviews;
+    asha.puts_apart(heaps[0], &[1, 3], Some(loads[1])).expect("put apart");
+    ravi.puts_apart(heaps[1], &[1], Some(loads[1])).expect("put apart");
+    both_sync(&asha, &ravi);
+    assert_eq!((sum(&asha, loads[1]).2, reviews(&asha)), (9_450_000, Vec::new()), "as much as may be");
+    let view = asha.client.delivery(heaps[0]).expect("a delivery");
+    let edit = DeliveryEdit::SetLoadOfBags {
+        load_id: Some(loads[1]),
+        ids: vec![view.bags[1].bag_id.clone()],
+        overload_reason: Some(reason("last_lorry")),
+    };
+    asha.client.amend_delivery(view.basis, &reason("no_room"), &[edit]).expect("put apart");
+    both_sync(&asha, &ravi);
+    assert_eq!(reviews(&ravi), [ReviewCode::OverCapacity]);
+    books_balance(&market, &[&asha, &ravi], loads);
+}
+
+#[test]
+fn a_clerk_changes_a_delivery_no_more_once_a_part_of_it_has_left() {
+    let (mut market, asha, ravi, loads) = two_lorries(922);
+    let sita = market.hires("Sita", "clerk");
+    let farmer = farmer(&asha);
+    for person in [&asha, &sita] {
+        person.syncs_wholly();
+    }
+    let delivery = sita.weighs(farmer, Some(loads[0]), &[20_000, 21_000]).delivery_id;
+    sita.puts_apart(delivery, &[2], Some(loads[1])).expect("put apart");
+    for person in [&sita, &asha] {
+        person.syncs_wholly();
+    }
+    departs(&asha, loads[1]);
+    for person in [&asha, &sita] {
+        person.syncs_wholly();
+    }
+    let error = sita.amends(delivery, 30_000).expect_err("it left");
+    assert_eq!(error.code(), ErrorCode::NotAllowed, "{error}");
+    ravi.syncs_wholly();
+    ravi.amends(delivery, 30_000).expect("who answers for the centre may");
+}
+
+#[test]
+fn reports_divide_a_delivery_among_its_loads() {
+    let (_market, asha, _ravi, loads) = two_lorries(923);
+    let farmer = farmer(&asha);
+    let delivery = asha.weighs(farmer, Some(loads[0]), &[20_000, 21_000, 22_000]);
+    asha.weighs(farmer, None, &[30_000]);
+    asha.puts_apart(delivery.delivery_id, &[2, 3], Some(loads[1])).expect("put apart");
+    let report = |report| asha.client.report(&ReportQuery::new(report)).expect("a report");
+    let column = |of: &Report, name: &str| of.columns.iter().position(|it| it == name).expect("a column");
+    let numbers = |of: &Report, name: &str| -> Vec<i64> {
+        let column = column(of, name);
+        let number = |row: &Vec<Cell>| if let Cell::Number(number) = row[column] { number } else { panic!("{row:?}") };
+        of.rows.iter().map(number).collect()
+    };
+    let by_load = report(ReportCode::ByLoad);
+    assert_eq!(numbers(&by_load, "gross_g"), [30_000, 20_000, 43_000]);
+    assert_eq!((numbers(&by_load, "bags"), numbers(&by_load, "deliveries")), (vec![1, 1, 2], vec![1, 1, 1]));
+    let day = report(ReportCode::ByDay);
+    for sum in ["gross_g", "tare_g", "moisture_g", "allowance_g", "quality_g", "net_g", "bags"] {
+        assert_eq!(numbers(&by_load, sum).iter().sum::<i64>(), numbers(&day, sum).iter().sum::<i64>(), "{sum}");
+    }
+    let deliveries = report(ReportCode::Deliveries);
+    let [first, second] = loads.map(|load| asha.client.load(load).expect("a load").number);
+    let shown = column(&deliveries, "load_number");
+    let shown: Vec<&Cell> = deliveries.rows.iter().map(|row| &row[shown]).collect();
+    assert_eq!(shown, [&Cell::Text(format!("{first} + {second}")), &Cell::Empty]);
+    // Late is what was put on the load after its manifest, with the weight of that part.
+    asha.closes(loads[1]).expect("closing");
+    let other = asha.weighs(farmer, Some(loads[1]), &[40_000, 41_000]);
+    asha.puts_apart(other.delivery_id, &[1], Some(loads[0])).expect("put apart");
+    assert_eq!(numbers(&report(ReportCode::LateDeliveries), "gross_g"), [41_000]);
 }

@@ -34,6 +34,8 @@ open_codes! {
         QuotaExceeded = "quota_exceeded",
         /// Two or more deliveries that are not voided were entered from one paper form. Names them. Blocks settlement.
         PaperSerialRepeated = "paper_serial_repeated",
+        /// A load weighs more than the highest limit of its lorry's payload, although perhaps no phone knew. Names the load. Blocks dispatch.
+        OverCapacity = "over_capacity",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

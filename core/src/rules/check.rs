@@ -4,7 +4,7 @@ use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_T
 use crate::records::draft::Draft;
 use crate::records::{Measured, Reading};
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
-use crate::units::{BusinessDate, InstrumentCode, named};
+use crate::units::{BusinessDate, Grams, InstrumentCode, named};
 
 named! {
     /// Something unusual that a person must confirm before it is recorded. The names are stable, because apps have texts for them.
@@ -99,6 +99,11 @@ pub struct Warning {
     pub value: Option<i64>,
     /// The figure it is compared with: an interval or bound of the instrument, or a threshold of the rule set.
     pub limit: Option<i64>,
+}
+
+/// Returns whether a weight is above a share of a lorry's payload, in hundredths of a percent; false if the payload is not known.
+pub fn is_above_limit(gross: Grams, payload: Grams, hundredths: u32) -> bool {
+    payload > Grams::ZERO && i128::from(gross.0) * 10_000 > i128::from(payload.0) * i128::from(hundredths)
 }
 
 /// Returns the checks that a delivery's own content needs; its load and farmer are checked elsewhere. `today` is the phone's date.

@@ -46,7 +46,7 @@ pub(crate) use action::{check_draft, draft_actions};
 pub use advances::{OpenAdvance, farmer_limit, open_advances, outstanding};
 pub use cash::{CashBook, CashLine, CashLineKind, CashRecords, cash_book, is_confirmed};
 pub use charges::{ChargeRate, available, charge};
-pub use check::{Check, TextError, Warning, check_text};
+pub use check::{Check, TextError, Warning, check_text, is_above_limit};
 pub(crate) use check::{check_delivery, check_phone};
 pub use containers::{ContainerBalance, container_balances};
 pub use duplicate::Heap;

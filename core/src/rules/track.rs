@@ -3,6 +3,8 @@
 //! A distance is that on a plane through both points, with the scale of longitudes at the latitude between them: over a few hundred
 //! kilometres less than a percent from that on the globe.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::records::load::{TrackPiece, TrackPoint};
 use crate::units::{DeviceCode, Location, Timestamp, UnitError};
 
@@ -130,39 +132,39 @@ fn gap(from: &TrackPoint, to: &TrackPoint) -> Option<GapKind> {
 /// in the order of their times. Both ends are kept, both points of each gap and of each change between a receiver and an app that makes
 /// positions up, and one point in five minutes.
 pub fn thin(points: &[TrackPoint]) -> Vec<TrackPoint> {
-    let Some(last) = points.len().checked_sub(1) else { return Vec::new() };
-    let mut is_kept = vec![false; points.len()];
-    let is_fixed = |pair: &[TrackPoint]| match pair {
-        [a, b] => gap(a, b).is_some() || a.is_mock != b.is_mock,
-        _ => false,
-    };
-    let breaks: Vec<usize> = (0..last).filter(|i| points.get(*i..*i + 2).is_some_and(is_fixed)).collect();
-    let starts = std::iter::once(0).chain(breaks.iter().map(|i| i + 1));
-    let mut open: Vec<(usize, usize)> = starts.zip(breaks.iter().copied().chain([last])).collect();
+    let fixed = fixed(points);
+    let mut open: Vec<(usize, usize)> = fixed.iter().copied().zip(fixed.iter().copied().skip(1)).collect();
+    let mut kept: BTreeSet<usize> = fixed.into_iter().collect();
     while let Some((from, to)) = open.pop() {
-        for end in [from, to] {
-            if let Some(kept) = is_kept.get_mut(end) {
-                *kept = true;
-            }
-        }
         let (Some(a), Some(b)) = (points.get(from), points.get(to)) else { continue };
         let inner = points.iter().enumerate().take(to).skip(from + 1);
         let far = inner.map(|(i, it)| (distance_from_leg_cm(it.into(), a.into(), b.into()), i)).max();
         if let Some((distance, farthest)) = far
             && distance > MAX_TRACK_ERROR_CM
         {
+            kept.insert(farthest);
             open.extend([(from, farthest), (farthest, to)]);
         }
     }
-    let mut thinned = Vec::<TrackPoint>::new();
+    kept.into_iter().filter_map(|index| points.get(index).copied()).collect()
+}
+
+/// Returns the indexes of the points that are kept wherever they are, in order.
+fn fixed(points: &[TrackPoint]) -> Vec<usize> {
+    let mut fixed = Vec::new();
+    let mut since: Option<Timestamp> = None;
     for (index, point) in points.iter().enumerate() {
-        let is_due = |next: &TrackPoint| thinned.last().is_some_and(|it| next.at.0 - it.at.0 > KEPT_AFTER_MS);
+        let before = index.checked_sub(1).and_then(|it| points.get(it));
         let next = points.get(index + 1);
-        if is_kept.get(index) == Some(&true) || next.is_some_and(is_due) {
-            thinned.push(*point);
+        let is_break = |a: &TrackPoint, b: &TrackPoint| gap(a, b).is_some() || a.is_mock != b.is_mock;
+        let is_end = before.is_none_or(|it| is_break(it, point)) || next.is_none_or(|it| is_break(point, it));
+        let is_due = next.zip(since).is_some_and(|(next, since)| next.at.0.saturating_sub(since.0) > KEPT_AFTER_MS);
+        if is_end || is_due {
+            fixed.push(index);
+            since = Some(point.at);
         }
     }
-    thinned
+    fixed
 }
 
 /// Points of one device, oldest first, each time once.
@@ -176,7 +178,7 @@ pub struct DeviceTrack {
 
 /// Returns the points of pieces for each device, by device code.
 pub fn by_device(pieces: &[TrackPiece]) -> Vec<DeviceTrack> {
-    let mut devices = std::collections::BTreeMap::<DeviceCode, Vec<TrackPoint>>::new();
+    let mut devices = BTreeMap::<DeviceCode, Vec<TrackPoint>>::new();
     for piece in pieces {
         devices.entry(piece.stamp.device_code).or_default().extend(&piece.points);
     }
@@ -246,4 +248,103 @@ fn leg_of(leg: &[TrackPoint], way: &mut i64, gaps: &mut Vec<TrackGap>) -> Option
     }
     gaps.extend(kind.map(|kind| TrackGap { from: from.at, to: to.at, distance_m: metres(cm), kind }));
     kind
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn place(latitude_e7: i32, longitude_e7: i32) -> RoutePoint {
+        RoutePoint { latitude_e7, longitude_e7 }
+    }
+
+    fn point(second: i64, latitude_e7: i32, longitude_e7: i32) -> TrackPoint {
+        let at = Timestamp(second * 1_000);
+        TrackPoint { at, latitude_e7, longitude_e7, accuracy_cm: 0, provider: None, is_mock: false }
+    }
+
+    #[test]
+    fn distances_are_those_on_the_globe() {
+        const DEGREE: i32 = 10_000_000;
+        for (from, to, metres) in [
+            (place(0, 0), place(DEGREE, 0), 111_319),
+            (place(0, 0), place(0, DEGREE), 111_319),
+            // The cosines of 60, 45 and 13 degrees are 0.5, 0.70711 and 0.97437.
+            (place(60 * DEGREE, 0), place(60 * DEGREE, DEGREE), 55_660),
+            (place(-45 * DEGREE, 0), place(-45 * DEGREE, -DEGREE), 78_715),
+            (place(13 * DEGREE, 78 * DEGREE), place(13 * DEGREE, 79 * DEGREE), 108_466),
+            (place(0, 1_795_000_000), place(0, -1_795_000_000), 111_319),
+            (place(90 * DEGREE, 0), place(90 * DEGREE, 90 * DEGREE), 0),
+        ] {
+            let found = distance_cm(from, to) / 100;
+            assert!((found - metres).abs() <= 2, "{from:?} {to:?}: {found} m, not {metres}");
+        }
+    }
+
+    #[test]
+    fn a_distance_from_a_leg_is_that_from_its_line_or_from_its_nearer_end() {
+        let (from, to) = (place(0, 0), place(0, 100_000));
+        for (at, cm) in [
+            (place(0, 50_000), 0),
+            (place(1_000, 50_000), 1_113),
+            (place(-1_000, 0), 1_113),
+            (place(0, 101_000), 1_113),
+            (place(0, -1_000), 1_113),
+        ] {
+            assert!((distance_from_leg_cm(at, from, to) - cm).abs() <= 1, "{at:?}");
+        }
+        assert_eq!(distance_from_leg_cm(place(0, 1_000), from, from), distance_cm(place(0, 1_000), from));
+        // As far apart as two places are: nothing overflows.
+        let far = distance_from_leg_cm(place(900_000_000, 0), place(-900_000_000, 0), place(0, 1_799_999_999));
+        assert!(far > 0);
+    }
+
+    #[test]
+    fn a_point_is_kept_in_five_minutes_and_at_both_ends_of_a_gap() {
+        let standing: Vec<TrackPoint> = (0..=20).map(|minute| point(minute * 60, 0, 0)).collect();
+        let minutes = |points: &[TrackPoint]| points.iter().map(|it| it.at.0 / 60_000).collect::<Vec<_>>();
+        assert_eq!(minutes(&thin(&standing)), [0, 5, 10, 15, 20]);
+        let silent = [point(0, 0, 0), point(60, 0, 0), point(660, 0, 0), point(720, 0, 0), point(1_321, 0, 0)];
+        assert_eq!(minutes(&thin(&silent)), [0, 1, 11, 12, 22], "600 s are no gap, but more than five minutes");
+        assert_eq!(gap(&silent[1], &silent[2]), None);
+        assert_eq!(gap(&silent[3], &silent[4]), Some(GapKind::Silent));
+        assert_eq!(thin(&[]), []);
+        assert_eq!(thin(&silent[..1]), silent[..1]);
+    }
+
+    #[test]
+    fn a_leg_is_too_fast_above_its_speed() {
+        // 50 m are 4,492 units of 10⁻⁷ degrees.
+        for (second, units, expected) in [
+            (1, 4_491, None),
+            (1, 4_500, Some(GapKind::TooFast)),
+            (10, 44_910, None),
+            (10, 45_000, Some(GapKind::TooFast)),
+        ] {
+            assert_eq!(gap(&point(0, 0, 0), &point(second, units, 0)), expected, "{second} s {units}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_thinning_leaves_out_is_near_to_what_it_keeps(
+            steps in prop::collection::vec((1..90_i64, -30_000..30_000_i32, -30_000..30_000_i32), 1..120),
+        ) {
+            let mut at = (0, 130_000_000, 780_000_000);
+            let points: Vec<TrackPoint> = steps.into_iter().map(|(second, north, east)| {
+                at = (at.0 + second, at.1 + north, at.2 + east);
+                point(at.0, at.1, at.2)
+            }).collect();
+            let kept = thin(&points);
+            prop_assert!(kept.iter().all(|it| points.contains(it)));
+            prop_assert_eq!((kept.first(), kept.last()), (points.first(), points.last()));
+            for it in &points {
+                let legs = kept.windows(2).map(|leg| distance_from_leg_cm(it.into(), (&leg[0]).into(), (&leg[1]).into()));
+                let nearest = legs.min().unwrap_or(0);
+                prop_assert!(nearest <= MAX_TRACK_ERROR_CM, "{} cm off", nearest);
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod land;
 mod late_delivery;
 mod load_contention;
 mod out_of_state;
+mod over_capacity;
 mod paper_serial_repeated;
 mod possible_duplicate;
 mod replaced_twice;
@@ -52,6 +53,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         late_delivery::find,
         load_contention::find,
         out_of_state::find,
+        over_capacity::find,
         paper_serial_repeated::find,
         possible_duplicate::find,
         replaced_twice::find,

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::decisions::{CapacityLimits, Lorry};
 use crate::records::load::{LoadState, ManifestLine};
 use crate::records::{encode, version};
-use crate::rules::Check;
+use crate::rules::{Check, is_above_limit};
 use crate::store::decisions::Reference;
 use crate::store::{records as stored, rows, seam};
 use crate::units::{Grams, LoadId};
@@ -33,8 +33,7 @@ pub(in crate::client) fn check_load(
         LoadState::Cancelled => checks.push(Check::LoadCancelled),
     }
     let payload = reference.latest::<Lorry>(lorry.as_str()).map_or(Grams::ZERO, |lorry| lorry.payload);
-    let loaded = i128::from((gross + more).0) * 10_000;
-    let is_above = |hundredths: u32| payload > Grams::ZERO && loaded > i128::from(payload.0) * i128::from(hundredths);
+    let is_above = |hundredths: u32| is_above_limit(gross + more, payload, hundredths);
     if is_above(limits.stop_hundredths) {
         checks.push(Check::OverCapacity);
     } else if is_above(limits.warning_hundredths) {

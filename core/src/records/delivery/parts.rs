@@ -302,3 +302,35 @@ fn moved_twice(current: &[&Move], keys: &[(String, u32)]) -> Conflict {
     };
     Conflict { field: "parts".to_owned(), is_hard: true, values: current.iter().enumerate().map(value).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn parts_add_up_whatever_is_on_which_load(
+            items in prop::collection::vec((0..4_u8, 1..5_000_000_i64, any::<bool>()), 0..60),
+            own in 0..4_u8,
+            counted in 0..100_000_u32,
+        ) {
+            let load = |number: u8| (number > 0).then(|| LoadId::from([number; 16]));
+            let loaded = items.iter().map(|(on, gross, is_lot)| Loaded {
+                load_id: load(*on),
+                gross: Grams(*gross),
+                is_lot: *is_lot,
+            });
+            let parts = parts(load(own), counted, loaded);
+            let weighed = items.iter().filter(|(_, _, is_lot)| !is_lot).count() as u64;
+            prop_assert_eq!(parts.iter().map(|it| u64::from(it.bags)).sum::<u64>(), weighed + u64::from(counted));
+            prop_assert_eq!(parts.iter().map(|it| it.gross_g.0).sum::<i64>(), items.iter().map(|it| it.1).sum::<i64>());
+            prop_assert!(!parts.is_empty() && parts.is_sorted_by_key(|it| it.load_id));
+            for part in &parts {
+                let there = items.iter().filter(|(on, ..)| load(*on) == part.load_id).map(|it| it.1).sum::<i64>();
+                prop_assert_eq!(part.gross_g.0, there);
+            }
+        }
+    }
+}

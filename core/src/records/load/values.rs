@@ -43,7 +43,7 @@ pub struct LoadHeader {
     /// Number of the load in that device's count.
     #[n(4)]
     pub sequence: u32,
-    /// Plate of the lorry with which the load was opened; [`Load::lorry`] is the corrected one.
+    /// Plate of the lorry with which the load was opened; [`Load::lorry`](super::Load::lorry) is the corrected one.
     #[n(5)]
     pub lorry: LorryPlate,
 }
@@ -132,7 +132,7 @@ pub enum LoadStep {
         #[n(0)]
         seal: String,
     },
-    /// Another destination was ordered on the way; the destination itself is in [`Load::destination`].
+    /// Another destination was ordered on the way; the destination itself is in [`Load::destination`](super::Load::destination).
     #[n(3)]
     Diverted {
         /// Reason that the person gave.
