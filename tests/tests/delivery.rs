@@ -322,10 +322,13 @@ fn one_heap_that_two_people_recorded_is_asked_about_and_reviewed_unless_it_is_a_
     asha.syncs_wholly();
     ravi.syncs_wholly();
     let bags = [20_000, 21_000, 22_000, 23_000, 24_000];
+    let clock = std::sync::Arc::clone(&market.clock);
     let again = |person: &Person, more: Option<DraftEdit>| {
         let draft = person.starts(Some(farmer), None);
         let edits: Vec<DraftEdit> = bags.iter().map(|grams| bag(*grams)).chain(more).collect();
-        person.client.edit_draft(draft.basis, &edits).expect("weighed")
+        let draft = person.client.edit_draft(draft.basis, &edits[..3]).expect("weighed");
+        clock.pass(15);
+        person.client.edit_draft(draft.basis, &edits[3..]).expect("weighed")
     };
     let first = asha.client.record_delivery(again(&asha, None).basis, &[]).expect("nothing is unusual");
     let draft = again(&asha, None);

@@ -123,7 +123,7 @@ mod tests {
         for interval in [20, 50, 100, 500] {
             let mut dice = Dice(2_029);
             let warned = (0..10_000).filter(|_| !codes(&honest(&mut dice, interval), interval).is_empty()).count();
-            // With this seed 0 in 10,000 at 20, 50 and 100 g, and fewer than 1 in 100 at 500 g, where neighbours are often equal.
+            // At most 1 in 10,000 at 20, 50 and 100 g, and 1 in 100 at 500 g, where neighbours are often equal.
             assert!(warned <= if interval == 500 { 100 } else { 1 }, "{warned} of 10,000 at {interval} g");
         }
     }
