@@ -126,7 +126,7 @@ fn drafting(cases: &mut Cases) {
         ("record_delivery", |yard, basis| yard.asha.client.record_delivery(basis, &Check::ALL)),
     ] {
         let mut of_command = Cases::default();
-        of_command.bases(command, Subject::Draft, move |yard, basis| call(yard, basis));
+        of_command.bases(command, Subject::Draft, call);
         for case in &mut of_command.0 {
             if case.what == "basis Delivery" {
                 case.expected = "stale";

@@ -159,7 +159,7 @@ const BAD_TEXTS: [&str; 6] = ["a\0b", "two\nlines", "a\u{2028}b", "a\u{1b}[31mb"
 /// Texts that show nothing.
 const EMPTY_TEXTS: [&str; 4] = ["", " \t ", "\u{200b}\u{202e}\u{feff}", "\u{3164}"];
 
-/// What a command is about.
+/// Kind of the record that a command changes or names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
     Draft,
@@ -168,7 +168,7 @@ enum Subject {
     Farmer,
 }
 
-/// Ids that are not those of the record that a command is about.
+/// Ids of other records than the one that a command changes or names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BadId {
     Unknown,

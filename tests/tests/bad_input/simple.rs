@@ -37,7 +37,7 @@ fn of_kind<C: Sample>(cases: &mut Cases) {
     for (at, (field, is_required)) in fields.into_iter().enumerate() {
         cases.texts(name, field, is_required, move |yard, text| {
             let mut content = C::valid(&subjects(yard));
-            *content.texts()[at].text = text.to_owned();
+            text.clone_into(content.texts()[at].text);
             records(yard, content, field)
         });
     }

@@ -49,7 +49,7 @@ fn scenario_06_one_lorry_opened_on_two_phones_without_network_is_a_contention_th
 }
 
 #[test]
-fn scenario_07_a_lorry_planned_before_somebody_else_took_it_is_loaded_all_the_same_and_reviewed() {
+fn scenario_07_a_lorry_planned_before_somebody_else_took_it_is_loaded_and_reviewed() {
     let team = Team::open(3_607);
     let planned = team.asha.plans("KA07A1111").load_id;
     team.syncs();

@@ -187,7 +187,7 @@ fn scenario_28_a_scale_that_fails_its_check_puts_in_doubt_what_it_weighed_and_re
 }
 
 #[test]
-fn scenario_29_bags_whose_weight_was_repeated_are_told_from_weighed_ones_on_every_phone() {
+fn scenario_29_bags_whose_weight_was_repeated_differ_from_weighed_ones_on_every_phone() {
     let team = Team::open(3_629);
     let draft = team.asha.starts(Some(team.farmer), None);
     let edits = [bag(20_000), DraftEdit::RepeatBag, DraftEdit::RepeatBag];
