@@ -96,6 +96,31 @@ fn drafts_of_a_wiped_phone_are_listed_readably_printed_whole_and_cleared() {
 }
 
 #[test]
+fn leases_add_up_and_the_command_prints_their_sum() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let phone = {
+        let it = Server::open(&folder.join("server"), Environment::system()).expect("a server");
+        let (file, india) = (ReferenceFile::parse(&reference(0)).expect("data"), "IN".parse().expect("a country"));
+        let organisation = it.create_organisation("Kolar growers", &india, 330, None, &file).expect("an organisation");
+        let (role, centres): (Role, _) = ("field_manager".parse().expect("a role"), ["KOLAR".parse().expect("a code")]);
+        let code = it.create_code(organisation, "Asha", role, &centres).expect("a code");
+        let phone = FieldClient::open(&folder.join("phone"), Environment::system()).expect("a phone");
+        let session = phone.enrol(&Direct(&it), "http://server.test", &code, "test phone").expect("enrolled");
+        session.device_code.to_string()
+    };
+    let lease = |phone: &str, amount: &str, until: &str| {
+        server(folder, &["lease", "--user", "asha", "--phone", phone, "--amount", amount, "--until", until])
+    };
+    let first = lease(&phone, "500000", "2099-11-30").expect("leased");
+    assert_eq!(first, format!("{phone}: 500000 minor units leased in all, until 2099-11-30"));
+    let second = lease(&phone, "1", "2099-12-31").expect("leased");
+    assert_eq!(second, format!("{phone}: 500001 minor units leased in all, until 2099-12-31"));
+    let complaint = lease("ZZ", "1", "2099-12-31").expect_err("no such phone");
+    assert!(complaint.contains("device"), "{complaint}");
+}
+
+#[test]
 fn a_file_that_is_published_again_every_night_logs_only_what_changed() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

@@ -8,6 +8,7 @@ use super::{Finding, Touched, of_kind};
 use crate::Error;
 use crate::storage::WriteTransaction;
 
+#[expect(clippy::unnecessary_wraps, reason = "one of the functions that find reviews")]
 pub(super) fn find(_: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let counts = of_kind::<Simple<CashCount>>(touched).filter(|(_, it)| it.state() != SimpleState::Withdrawn);
     let differing = counts.filter(|(_, it)| it.content.counted_minor != it.content.expected_minor);

@@ -79,13 +79,13 @@ pub(super) fn gives(giver: &Person, receiver: &Person, rng: &mut StdRng) {
             date: giver.client.date(),
             reference: String::new(),
         };
-        let given = giver.client.record_simple(Some(&kolar()), movement).expect("given");
+        let handed = giver.client.record_simple(Some(&kolar()), movement).expect("given");
         match rng.random_range(0..3_u32) {
             0 => {
                 let step = SimpleStep::Withdrawn;
                 giver
                     .client
-                    .step_simple::<CashMovement>(given.basis, step, Some(&reason("mistake")))
+                    .step_simple::<CashMovement>(handed.basis, step, Some(&reason("mistake")))
                     .expect("withdrawn");
             }
             1 => {
@@ -93,7 +93,7 @@ pub(super) fn gives(giver: &Person, receiver: &Person, rng: &mut StdRng) {
                 receiver.syncs_wholly();
                 receiver
                     .client
-                    .step_simple::<CashMovement>(given.basis, SimpleStep::Confirmed, None)
+                    .step_simple::<CashMovement>(handed.basis, SimpleStep::Confirmed, None)
                     .expect("confirmed");
             }
             _ => {}

@@ -210,7 +210,7 @@ impl Command {
 }
 
 fn parse_amount(text: &str) -> Result<Money, String> {
-    let minor: i64 = text.parse().map_err(|_| "write a whole number of minor units".to_owned())?;
+    let minor: i64 = text.parse().map_err(|_no_number| "write a whole number of minor units".to_owned())?;
     Money::try_from(minor).map_err(|error| error.to_string())
 }
 
