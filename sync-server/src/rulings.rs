@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use farmtally_core::decisions::{DecidedBy, Erasure};
+use farmtally_core::records::farmer::payout_of;
 use farmtally_core::records::{Kind, Privacy};
 use farmtally_core::rules::check_text;
 use farmtally_core::scope::Scope;
@@ -62,7 +63,7 @@ impl Server {
         })
     }
 
-    /// Erases a farmer's contact details and the farmer's words (requests, disputes, feedback) here and, at its next contact, on every
+    /// Erases a farmer's contact and payout details and the farmer's words (requests, disputes, feedback) here and, at its next contact, on every
     /// phone; weights keep the farmer's code. What a phone brings afterwards needs another call. If the details are only held or deferred, `farmer` is the id of their document in the list of held entries. Returns the number of erased documents.
     ///
     /// # Errors
@@ -75,7 +76,11 @@ impl Server {
             let is_waiting = documents.is_empty() && scope_of_waiting_contact(db, document)?.is_some();
             Ok(if is_waiting { vec![document] } else { documents })
         })?;
-        self.erase(organisation, &documents, &self.decided_by_operator())?;
+        // Payout details that a phone has not sent yet have a known id, so they are refused when it does.
+        let payout = DocumentId::from(payout_of(farmer));
+        let unsent = (!documents.is_empty() && !documents.contains(&payout)).then_some(payout);
+        let all: Vec<DocumentId> = documents.iter().copied().chain(unsent).collect();
+        self.erase(organisation, &all, &self.decided_by_operator())?;
         if documents.is_empty() {
             Err(Error::NotFound { what: "farmer with contact details" })
         } else {
@@ -91,7 +96,7 @@ impl Server {
         self.read(organisation, |db| {
             let count = personal_documents(db, farmer)?.len();
             let known = rows::farmer_row(db.reader(), farmer)?.filter(|_| count > 0);
-            let what = "the contact details, requests and words";
+            let what = "the contact and payout details, requests and words";
             match known {
                 Some(row) => Ok(format!("{what} of farmer {} in {}, {count} document(s)", row.code, row.scope)),
                 None if count > 0 => Ok(format!("{what} of farmer {farmer}, {count} document(s)")),
@@ -163,7 +168,8 @@ impl Server {
     }
 }
 
-/// Returns the documents of personal data about a farmer: contact details, then simple records of personal kinds.
+/// Returns the documents of personal data about a farmer: contact details, simple records of personal kinds, then the payout
+/// details.
 fn personal_documents<C: Access + ?Sized>(
     db: &mut Transaction<'_, C>,
     farmer: FarmerId,
@@ -171,6 +177,8 @@ fn personal_documents<C: Access + ?Sized>(
     let contacts = rows::contacts_of(db.reader(), farmer)?.into_iter().map(DocumentId::from);
     let mut documents: Vec<DocumentId> = contacts.collect();
     documents.extend(simple::personal_of(db.reader(), farmer)?);
+    let payout = DocumentId::from(payout_of(farmer));
+    documents.extend(records::find(db.reader(), payout)?.map(|_| payout));
     Ok(documents)
 }
 

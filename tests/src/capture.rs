@@ -287,7 +287,12 @@ pub fn remarks(person: &Person, scope: &Scope, delivery: DeliveryId, text: &str)
 }
 
 fn rename(person: &Person, farmer: &FarmerView, name: &str) {
-    let details = ContactDetails { name: name.into(), village: "Hudukula".into(), phone: "08152222222".into() };
+    let details = ContactDetails {
+        name: name.into(),
+        village: "Hudukula".into(),
+        phone: "08152222222".into(),
+        ..ContactDetails::default()
+    };
     person.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
 }
 

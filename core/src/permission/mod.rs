@@ -83,6 +83,10 @@ named! {
         HearFarmer = "hear_farmer",
         /// Keep the queue of a centre, and its empty bags and crates.
         KeepYard = "keep_yard",
+        /// Write how farmers are paid: national id and account.
+        ProposePayout = "propose_payout",
+        /// See in full how farmers are paid, for a reason that is recorded.
+        RevealPayout = "reveal_payout",
     }
 }
 
@@ -141,6 +145,8 @@ impl Capability {
             Self::RequestAdvance => [No, Yes, Yes, No, No, No, No, No, No, No],
             Self::HearFarmer => [Yes, Yes, Yes, No, No, Yes, Yes, No, No, No],
             Self::KeepYard => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::ProposePayout => [No, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::RevealPayout => [No, No, Yes, No, No, Yes, Yes, No, No, No],
         }
     }
 }

@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 use super::{
     AdvanceRequest, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error, Farmer, Feedback, Fields,
-    InstrumentCheck, Load, LorryRequest, Note, QueueTicket, ReceivingNote, RetainedSample, Shape, Simple, Stamp,
-    SupplyIntent, WeighbridgeTicket,
+    InstrumentCheck, Load, LorryRequest, Note, Payout, QueueTicket, ReceivingNote, RetainedSample, Shape, Simple,
+    Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 16] = [
+pub const KINDS: [Kind; 17] = [
     Kind::of::<Delivery>(),
     Kind::of::<Load>(),
     Kind::of::<Farmer>(),
@@ -35,6 +35,7 @@ pub const KINDS: [Kind; 16] = [
     Kind::of::<Simple<ContainerMovement>>(),
     Kind::of::<Simple<RetainedSample>>(),
     Kind::of::<Simple<InstrumentCheck>>(),
+    Kind::of::<Payout>(),
 ];
 
 /// Whether a kind's records are personal data, which are erased when the person is forgotten.

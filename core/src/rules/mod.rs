@@ -34,12 +34,12 @@ mod value;
 mod weight;
 
 pub use action::{
-    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, check_change, check_step, simple_actions,
+    ActionCode, DeliveryAtHand, FarmerAtHand, LoadAtHand, Refusal, action_of, check_change, check_step, simple_actions,
 };
 pub(crate) use action::{check_draft, draft_actions};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, check_text};
-pub(crate) use check::{check_delivery, check_phone};
+pub(crate) use check::{check_delivery, check_language, check_phone};
 pub use containers::{ContainerBalance, container_balances};
 pub use duplicate::Heap;
 pub use input::{DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};

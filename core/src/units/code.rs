@@ -79,6 +79,8 @@ codes! {
     ContainerCode, 8;
     /// Code of a scale, weighbridge or moisture meter, such as `SCALE7`: 1 to 12 characters.
     InstrumentCode, 12;
+    /// Tag that an organisation gives farmers, such as `ORGANIC`: 1 to 12 characters.
+    FarmerTag, 12;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.
     LorryPlate, 12;
 }

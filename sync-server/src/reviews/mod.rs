@@ -2,6 +2,7 @@
 //!
 //! Does not own reviews that follow from judging an entry (an ended grant, a fork, missing bytes): [`crate::ingest`] raises those.
 
+mod farmer_inactive;
 mod farmer_look_alike;
 mod late_delivery;
 mod load_contention;
@@ -38,6 +39,7 @@ pub(crate) struct Finding {
 pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     let finds = [
+        farmer_inactive::find,
         farmer_look_alike::find,
         late_delivery::find,
         load_contention::find,

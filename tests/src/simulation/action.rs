@@ -127,7 +127,8 @@ fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unique, so that the check can search for it once the farmer is erased.
     let phone = format!("+9198450{}", world.unique_numbers(1)[0]);
-    FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
+    let details = ContactDetails { name, village: village.into(), phone, ..ContactDetails::default() };
+    FarmerInput { centre, details, tags: Vec::new() }
 }
 
 pub(super) fn registers(world: &mut World, who: usize) {

@@ -27,7 +27,7 @@ use crate::rules::{ActionCode, Check, Heap, check_delivery, check_draft};
 use crate::scope::Scope;
 use crate::store::heaps::{self, Weighed};
 use crate::store::outbox::SyncState;
-use crate::store::{drafts, seam};
+use crate::store::{drafts, rows, seam};
 use crate::units::DeliveryId;
 
 impl FieldClient {
@@ -116,6 +116,11 @@ impl FieldClient {
         }
         if may_be_recorded_already(action, draft, rules.windows)? {
             checks.push(Check::PossibleDuplicate);
+        }
+        if let Some(farmer) = draft.farmer_id
+            && rows::farmer_row(&mut seam(action.db), farmer)?.is_some_and(|it| !it.is_active)
+        {
+            checks.push(Check::FarmerInactive);
         }
         Ok(checks)
     }

@@ -11,7 +11,7 @@ pub use delivery::{
     DeliveryFilter, DeliveryKey, DeliveryRow, Sum, day_sum, deliveries, deliveries_between, deliveries_on, latest_day,
     load_sum, replacements_of, unvoided_deliveries_on,
 };
-pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers, has_contact};
+pub use farmer::{FarmerRow, contacts_of, deliveries_of_inactive, farmer_row, farmer_with_code, farmers, has_contact};
 pub use find::{FoundRecord, find};
 pub use load::{
     LoadFilter, LoadKey, LoadRow, load_capacity, load_row, load_state_of, loads, loads_of_lorries, loads_on,
