@@ -16,6 +16,7 @@ use farmtally_core::units::{DeliveryId, LoadId};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::farmer;
 use super::faults;
 use super::handover;
 use super::office;
@@ -39,6 +40,8 @@ pub struct Action {
 /// All actions of a schedule.
 pub const ACTIONS: &[Action] = &[
     Action { name: "registers", weight: 4, act: registers },
+    Action { name: "changes a farmer", weight: 4, act: farmer::changes },
+    Action { name: "writes and sees payout details", weight: 3, act: farmer::pays },
     Action { name: "weighs", weight: 16, act: weighs },
     Action { name: "finishes a draft", weight: 3, act: finishes },
     Action { name: "adds a bag", weight: 8, act: adds_bag },
@@ -140,7 +143,7 @@ pub(super) fn registers(world: &mut World, who: usize) {
     }
 }
 
-fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
+pub(super) fn any_farmer(world: &mut World, who: usize) -> Option<FarmerRow> {
     let centre = world.centre(who);
     let result = world.phones[who].client().farmers(&FarmerQuery { limit: 20, ..FarmerQuery::new(centre, "") });
     let CallOutcome::Done(farmers) = world.observe(who, "looks for a farmer", result) else { return None };

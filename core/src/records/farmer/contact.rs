@@ -233,8 +233,8 @@ impl RecordKind for Contact {
         let primary = latest(PRIMARY)?.unwrap_or_else(|| details.phone.clone());
         let ContactDetails { messages_consent, photo_consent, .. } = &mut details;
         for (key, consent) in CONSENTS.into_iter().zip([messages_consent, photo_consent]) {
-            if let Some(value) = effective_consent(fields, key, &mut conflicts)? {
-                *consent = value;
+            if let Some(register) = effective_consent(fields, key, &mut conflicts)? {
+                *consent = register.value;
             }
         }
         for conflict in &mut conflicts {
@@ -276,7 +276,7 @@ fn effective_consent(
     fields: &Fields,
     key: &'static str,
     conflicts: &mut Vec<Conflict>,
-) -> Result<Option<Option<bool>>, Error> {
+) -> Result<Option<Register<Option<bool>>>, Error> {
     let text = |value: Option<bool>| match value {
         None => "not asked",
         Some(true) => "given",
@@ -287,14 +287,13 @@ fn effective_consent(
         None => 1,
         Some(false) => 2,
     };
-    let register = fields.preferred(
+    fields.preferred(
         key,
         |it: &Register<Option<bool>>| it.stamp,
         |it| rank(it.value),
         |it| text(it.value).to_owned(),
         conflicts,
-    )?;
-    Ok(register.map(|it| it.value))
+    )
 }
 
 #[cfg(test)]
