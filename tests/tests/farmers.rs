@@ -123,7 +123,7 @@ fn details_tags_and_payouts_have_limits() {
     for field in ["local_name", "address"] {
         let text = "a".repeat(201);
         let change = |it: &mut ContactDetails| {
-            *(if field == "address" { &mut it.address } else { &mut it.local_name }) = text.clone()
+            *(if field == "address" { &mut it.address } else { &mut it.local_name }) = text.clone();
         };
         assert_eq!(invalid_field(edit(&change)), field);
     }

@@ -1,7 +1,7 @@
 //! A farmer: an identity that is kept for ever, and contact and payout details in documents of their own that can be erased.
 //!
-//! Invariants: the identity has no personal data; each change of the others has 16 random bytes, so that nobody can find an erased name by
-//! hashing candidates and comparing them with the hash that is kept.
+//! Invariants: the identity has no personal data; each change of the others that writes what a person is called or reached by has 16 random
+//! bytes, so that nobody can find an erased name by hashing candidates and comparing them with the hash that is kept.
 
 mod contact;
 mod payout;
