@@ -130,6 +130,7 @@ impl Columns {
             let cell = readable(text_of(cells.get(place).unwrap_or_default()), place)?;
             phone_of(cell, country).map_err(|code| (place, code))
         };
+        let (name, village) = (text(self.name, true)?, optional(self.village)?);
         let (mut first, mut others) = (phone(self.phone)?, vec![phone(self.other_phone)?]);
         if first.is_empty() {
             first = others.pop().unwrap_or_default();
@@ -146,8 +147,8 @@ impl Columns {
             return Err(wrong_tags());
         }
         let details = ContactDetails {
-            name: text(self.name, true)?,
-            village: optional(self.village)?,
+            name,
+            village,
             phone: first,
             local_name: optional(self.local_name)?,
             language,
