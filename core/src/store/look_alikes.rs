@@ -109,11 +109,11 @@ fn phones_of_many(db: &mut dyn Reader, compared: &[Compared<'_>]) -> Result<BTre
     Ok(counts.into_iter().filter(|(_, count)| *count >= many).map(|(place, _)| place).collect())
 }
 
-/// Returns the place of each number with the farmer whose contact has it and the smallest id, with one step in the index however many have it.
+/// Returns the place of each number with the farmer whose contact with it arrived first, which no later one changes.
 fn first_with_phone(db: &mut dyn Reader, compared: &[Compared<'_>]) -> Result<Vec<(usize, FarmerId)>, Error> {
-    let statement = "SELECT keys.place, contacts.farmer_id FROM keys JOIN contacts ON contacts.contact_id =
-         (SELECT w.document_id FROM words w WHERE w.scope = keys.scope AND w.token = keys.compared
-          ORDER BY w.document_id LIMIT 1)";
+    let statement = "SELECT keys.place, contacts.farmer_id FROM keys JOIN contacts ON contacts.arrival =
+         (SELECT min(c.arrival) FROM words w JOIN contacts c ON c.contact_id = w.document_id
+          WHERE w.scope = keys.scope AND w.token = keys.compared)";
     let row = |row: &dyn Row| Ok((row.get::<u32>(0)? as usize, row.get(1)?));
     Ok(db.query_all_keys(&KEYS, &compared_values(compared), statement, row)?)
 }
