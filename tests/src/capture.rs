@@ -320,6 +320,8 @@ fn knows_all_about(asha: &Person, ravi: &Person, farmer: &FarmerView) {
     ] {
         basis = asha.client.change_farmer(basis, &edit).expect("changed").identity_basis;
     }
+    let unknown = PayoutInput { national_id: Some("998877".into()), account: None };
+    asha.client.propose_payout(farmer.farmer_id, view.payout.basis, &unknown).expect("proposed");
     let known = ravi.registers("Narayanamma", "Hudukula", "");
     let account = PayoutAccount {
         method: PayoutMethod::Upi,
