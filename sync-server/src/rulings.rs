@@ -76,38 +76,12 @@ impl Server {
             let is_waiting = documents.is_empty() && scope_of_waiting_contact(db, document)?.is_some();
             Ok(if is_waiting { vec![document] } else { documents })
         })?;
-        let by = self.decided_by_operator();
-        if let Some(document) = documents.first() {
-            self.refuse_payout(organisation, *document, payout_of(farmer).into(), &by)?;
-        }
-        self.erase(organisation, &documents, &by)?;
+        self.erase(organisation, &documents, &self.decided_by_operator())?;
         if documents.is_empty() {
             Err(Error::NotFound { what: "farmer with contact details" })
         } else {
             Ok(documents.len())
         }
-    }
-
-    /// Erases the payout details that no phone has sent yet, in the scope of another document of the farmer. Their id is known, so they are
-    /// refused when a phone sends them.
-    fn refuse_payout(
-        &self,
-        organisation: OrganisationId,
-        beside: DocumentId,
-        payout: DocumentId,
-        by: &DecidedBy,
-    ) -> Result<(), Error> {
-        let scope = self.read(organisation, |db| {
-            let is_here = records::find(db.reader(), payout)?.is_some() || records::is_erased(db.reader(), payout)?;
-            Ok(records::find(db.reader(), beside)?.filter(|_| !is_here).map(|stored| stored.scope))
-        })?;
-        let Some(scope) = scope else { return Ok(()) };
-        self.journal.record_erasures(organisation, &[payout])?;
-        self.write(organisation, |db| {
-            db.erase(payout)?;
-            decide(db, &scope, &Erasure { document_id: payout }, by)?;
-            Ok(())
-        })
     }
 
     /// Describes whose contact details [`Self::erase_farmer`] would erase.
