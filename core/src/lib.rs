@@ -69,7 +69,7 @@
 //! let sync = |phone: &FieldClient| phone.sync(&network, &|_progress| ());
 //!
 //! let details = ContactDetails { name: "Lakshmi Devi".into(), ..ContactDetails::default() };
-//! let farmer = asha.register_farmer(&FarmerInput { centre: "KOLAR".parse()?, details }, &[])?;
+//! let farmer = asha.register_farmer(&FarmerInput { centre: "KOLAR".parse()?, details, tags: Vec::new() }, &[])?;
 //! sync(&asha)?;
 //! sync(&ravi)?;
 //!

@@ -96,6 +96,16 @@ pub const MAX_ROUTE: usize = 200;
 pub const PHONE_DIGITS: RangeInclusive<usize> = 5..=15;
 /// Other farmers of a centre who may have a farmer's telephone number before it says no longer that they look alike (neither soft nor hard).
 pub const MAX_SHARED_PHONE: usize = 5;
+/// Telephone numbers of one farmer (hard).
+pub const MAX_PHONES: usize = 10;
+/// Tags of one farmer (hard).
+pub const MAX_TAGS: usize = 20;
+/// Characters of a national id (hard).
+pub const NATIONAL_ID: RangeInclusive<usize> = 4..=32;
+/// Characters of a bank account's number (hard); an IBAN has at most 34.
+pub const BANK_ACCOUNT: RangeInclusive<usize> = 4..=34;
+/// Length of a tag of a language, in characters (hard; RFC 5646 recommends room for 35).
+pub const MAX_LANGUAGE: usize = 35;
 /// Largest weight of the produce of one lorry request (hard).
 pub const MAX_REQUESTED: Grams = Grams(100_000_000);
 /// Largest number of bags, containers or people that are counted or estimated in a simple record (hard).

@@ -61,7 +61,8 @@ impl Phone {
     /// Registers a farmer; `accept` lists the checks that the person confirms.
     pub(crate) fn register(&self, details: ContactDetails, accept: &[Check]) -> Result<FarmerView, Error> {
         self.clock.advance(Duration::from_millis(500));
-        self.client.register_farmer(&FarmerInput { centre: self.market.centre.clone(), details }, accept)
+        self.client
+            .register_farmer(&FarmerInput { centre: self.market.centre.clone(), details, tags: Vec::new() }, accept)
     }
 
     /// Opens a load on the lorry of this number, from 0.

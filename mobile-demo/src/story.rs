@@ -226,7 +226,10 @@ impl<'a> Story<'a> {
             return Ok(*known);
         }
         let Farmer { name, village, phone, .. } = Farmer::numbered(number);
-        let registered = self.phone(person).register(ContactDetails { name, village, phone }, &[])?.farmer_id;
+        let registered = self
+            .phone(person)
+            .register(ContactDetails { name, village, phone, ..ContactDetails::default() }, &[])?
+            .farmer_id;
         self.farmers.insert(number, registered);
         Ok(registered)
     }
@@ -234,7 +237,7 @@ impl<'a> Story<'a> {
     /// Registers a farmer a second time under another spelling, on the phone of `person`, although the phone asks.
     fn register_again(&self, number: usize, person: Person) -> anyhow::Result<FarmerId> {
         let Farmer { name: first_name, other_name: name, village, phone } = Farmer::numbered(number);
-        let details = ContactDetails { name, village, phone };
+        let details = ContactDetails { name, village, phone, ..ContactDetails::default() };
         match self.phone(person).register(details.clone(), &[]) {
             Err(Error::Confirm { checks }) if checks == [Check::FarmerLooksAlike] => {}
             other => bail!("the phone did not ask about a farmer who looks alike: {other:?}"),

@@ -17,7 +17,7 @@ use crate::storage::{Access, PendingEntry, Transaction};
 use crate::{Error, Server};
 
 impl Server {
-    /// Forgets a farmer: erases contact details, words (requests, disputes, feedback) and signatures, here and, at its next contact, on every
+    /// Forgets a farmer: erases contact and payout details, words (requests, disputes, feedback), signatures and plots, here and, at its next contact, on every
     /// phone, and in time whatever a phone brings afterwards. Weights keep the farmer's code. Returns the number of documents erased now.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ impl Server {
     pub fn describe_erasure(&self, organisation: OrganisationId, farmer: FarmerId) -> Result<String, Error> {
         self.read(organisation, |db| {
             let count = personal_documents(db, &[farmer])?.len();
-            let what = "the contact details, requests, words and signatures";
+            let what = "the contact and payout details, requests, words, signatures and plots";
             match rows::farmer_row(db.reader(), farmer)? {
                 Some(row) => Ok(format!("{what} of farmer {} in {}, {count} document(s)", row.code, row.scope)),
                 None if count > 0 => Ok(format!("{what} of farmer {farmer}, {count} document(s)")),

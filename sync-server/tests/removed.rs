@@ -61,8 +61,13 @@ impl Market {
     }
 
     fn registers(&self, name: &str) {
-        let details = ContactDetails { name: name.into(), village: "Vemagal".into(), phone: String::new() };
-        let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details };
+        let details = ContactDetails {
+            name: name.into(),
+            village: "Vemagal".into(),
+            phone: String::new(),
+            ..ContactDetails::default()
+        };
+        let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details, tags: Vec::new() };
         self.asha.register_farmer(&input, &[]).expect("registered");
     }
 

@@ -52,8 +52,15 @@ fn wiped(folder: &Path) -> (String, String) {
     let code = it.create_code(organisation, "Asha", role, std::slice::from_ref(&centre)).expect("a code");
     let phone = FieldClient::open(&folder.join("phone"), Environment::system()).expect("a phone");
     let session = phone.enrol(&Direct(&it), "http://server.test", &code, "test phone").expect("enrolled");
-    let details = ContactDetails { name: "Lakshmi Devi".into(), village: "Vemagal".into(), phone: String::new() };
-    let farmer = phone.register_farmer(&FarmerInput { centre: centre.clone(), details }, &[]).expect("registered");
+    let details = ContactDetails {
+        name: "Lakshmi Devi".into(),
+        village: "Vemagal".into(),
+        phone: String::new(),
+        ..ContactDetails::default()
+    };
+    let farmer = phone
+        .register_farmer(&FarmerInput { centre: centre.clone(), details, tags: Vec::new() }, &[])
+        .expect("registered");
     let commodity = "TOMATO".parse().expect("a code");
     let input = StartDraft { centre, commodity, farmer_id: Some(farmer.farmer_id), load_id: None, replaces: None };
     let mut draft = phone.start_draft(input).expect("a draft");

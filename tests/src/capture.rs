@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerView, LoadEdit, OpenLoad};
+use farmtally_core::client::{DeliveryEdit, DraftEdit, FarmerEdit, FarmerView, LoadEdit, OpenLoad, PayoutInput};
 use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
 use farmtally_core::environment::Clock;
 use farmtally_core::protocol::message::{self, SyncRequest};
 use farmtally_core::records::delivery::PrintMedium;
-use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::farmer::{ContactDetails, PayoutAccount, PayoutField, PayoutMethod};
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::simple::SimpleStep;
@@ -162,6 +162,7 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 00000");
     let other = asha.registers("Lakshmi Devi", "Vemagal", "");
     rename(asha, &other, "Muniyappa");
+    knows_all_about(asha, ravi, &other);
     let load = asha.opens("KA07A1111");
     let corrected = LoadEdit::SetLorry("KA07A2222".parse().expect("a plate"));
     asha.client.change_load(load.basis, &corrected, &[]).expect("corrected");
@@ -317,8 +318,50 @@ pub fn remarks(person: &Person, scope: &Scope, delivery: DeliveryId, text: &str)
 }
 
 fn rename(person: &Person, farmer: &FarmerView, name: &str) {
-    let details = ContactDetails { name: name.into(), village: "Hudukula".into(), phone: "08152222222".into() };
+    let details = ContactDetails {
+        name: name.into(),
+        village: "Hudukula".into(),
+        phone: "08152222222".into(),
+        ..ContactDetails::default()
+    };
     person.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
+}
+
+/// Writes each key of a farmer's documents.
+fn knows_all_about(asha: &Person, ravi: &Person, farmer: &FarmerView) {
+    let view = asha.client.farmer(farmer.farmer_id).expect("a farmer");
+    let details = ContactDetails {
+        local_name: "ಮುನಿಯಪ್ಪ".into(),
+        address: "4 Temple Street".into(),
+        language: "kn".into(),
+        other_phones: vec!["08152222223".into()],
+        messages_consent: Some(true),
+        photo_consent: Some(false),
+        ..view.contact
+    };
+    let view = asha.client.edit_farmer(view.farmer_id, view.basis, &details).expect("corrected");
+    let fewer = ContactDetails { other_phones: Vec::new(), ..view.contact.clone() };
+    let view = asha.client.edit_farmer(view.farmer_id, view.basis, &fewer).expect("corrected");
+    let mut basis = view.identity_basis;
+    for edit in [
+        FarmerEdit::SetTags { tags: vec!["ORGANIC".parse().expect("a tag"), "SMALL".parse().expect("a tag")] },
+        FarmerEdit::SetTags { tags: vec!["SMALL".parse().expect("a tag")] },
+        FarmerEdit::SetActive { is_active: false },
+    ] {
+        basis = asha.client.change_farmer(basis, &edit).expect("changed").identity_basis;
+    }
+    let unknown = PayoutInput { national_id: Some("998877".into()), account: None };
+    asha.client.propose_payout(farmer.farmer_id, view.payout.basis, &unknown).expect("proposed");
+    let known = ravi.registers("Narayanamma", "Hudukula", "");
+    let account = PayoutAccount {
+        method: PayoutMethod::Upi,
+        account: "narayanamma@okbank".into(),
+        bank_code: String::new(),
+        holder_name: "Narayanamma B".into(),
+    };
+    let payout = PayoutInput { national_id: Some("1234 5678 9012".into()), account: Some(account) };
+    ravi.client.propose_payout(known.farmer_id, known.payout.basis, &payout).expect("proposed");
+    ravi.client.reveal_payout(known.farmer_id, PayoutField::Account, &reason("bank_called")).expect("revealed");
 }
 
 /// Erases a farmer's contact details. Asha's phone renames her before it hears of that, and gets the verdict "erased"; Ravi's only receives

@@ -73,8 +73,13 @@ impl Person {
 
     /// Registers a new farmer, even if another looks alike; `phone` is the farmer's telephone number.
     pub fn registers(&self, name: &str, village: &str, phone: &str) -> FarmerView {
-        let details = ContactDetails { name: name.into(), village: village.into(), phone: phone.into() };
-        let input = FarmerInput { centre: self.centre.clone(), details };
+        let details = ContactDetails {
+            name: name.into(),
+            village: village.into(),
+            phone: phone.into(),
+            ..ContactDetails::default()
+        };
+        let input = FarmerInput { centre: self.centre.clone(), details, tags: Vec::new() };
         self.client.register_farmer(&input, &[Check::FarmerLooksAlike]).expect("registered")
     }
 

@@ -269,6 +269,7 @@ pub fn hostile_details() -> [ContactDetails; 3] {
         name: name.into(),
         village: village.into(),
         phone: phone.into(),
+        ..ContactDetails::default()
     };
     [details("Meena\0", "\0", "\0"), details(&long, "", ""), details("Meena", "", &long)]
 }

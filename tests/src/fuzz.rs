@@ -464,7 +464,7 @@ fn values(kind: u8, change: &[u8]) -> Vec<Vec<u8>> {
     let Ok(change) = Change::parse_stripped(change) else { return Vec::new() };
     let change = automerge::Change::try_from(change.raw()).expect("a change").decode();
     let place = |key: &str| {
-        let kind = usize::from(kind) - 1;
+        let kind = KINDS.iter().position(|it| it.number == kind).expect("a known kind");
         let rules = KINDS[kind].shape.0;
         let rule = rules.iter().position(|rule| rule.key == key || (rule.key.len() == 1 && key.starts_with(rule.key)));
         u8::try_from(rule.expect("a declared key") * KINDS.len() + kind).expect("few keys")

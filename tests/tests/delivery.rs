@@ -441,7 +441,7 @@ fn a_farmer_delivers_at_any_centre_that_is_granted_to_the_clerk() {
     market.server.grant(market.organisation, code, "Asha", Role::FieldManager, &centres).expect("granted");
     asha.syncs_wholly();
     let details = ContactDetails { name: "Meena".into(), ..ContactDetails::default() };
-    let input = FarmerInput { centre: centres[1].clone(), details };
+    let input = FarmerInput { centre: centres[1].clone(), details, tags: Vec::new() };
     let farmer = asha.client.register_farmer(&input, &[]).expect("registered").farmer_id;
     let delivery = asha.weighs(farmer, None, &[20_000]);
     assert_eq!((delivery.centre.as_str(), delivery.farmer_id), ("KOLAR", Some(farmer)));

@@ -121,8 +121,13 @@ fn texts_have_at_most_200_characters() {
             let text = letter.repeat(length);
             let expected = (!fits).then_some(ErrorCode::InvalidInput);
             let registers = |name: &str, village: &str| {
-                let details = ContactDetails { name: name.into(), village: village.into(), phone: String::new() };
-                let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details };
+                let details = ContactDetails {
+                    name: name.into(),
+                    village: village.into(),
+                    phone: String::new(),
+                    ..ContactDetails::default()
+                };
+                let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details, tags: Vec::new() };
                 asha.client.register_farmer(&input, &Check::ALL)
             };
             assert_eq!(code(registers(&text, "")), expected, "a name of {length}");
@@ -186,8 +191,13 @@ fn telephone_numbers_have_5_to_15_digits() {
     let asha = market.hires("Asha", "field_manager");
     let (least, most) = (*PHONE_DIGITS.start(), *PHONE_DIGITS.end());
     for (digits, fits) in [(0, true), (1, false), (least - 1, false), (least, true), (most, true), (most + 1, false)] {
-        let details = ContactDetails { name: "Meena".into(), village: String::new(), phone: "7".repeat(digits) };
-        let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details };
+        let details = ContactDetails {
+            name: "Meena".into(),
+            village: String::new(),
+            phone: "7".repeat(digits),
+            ..ContactDetails::default()
+        };
+        let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details, tags: Vec::new() };
         let result = asha.client.register_farmer(&input, &Check::ALL);
         assert_eq!(code(result), (!fits).then_some(ErrorCode::InvalidInput), "{digits} digits");
     }

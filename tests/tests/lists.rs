@@ -273,7 +273,9 @@ fn a_page_has_one_to_200_rows() {
     let asha = market.hires("Asha", "field_manager");
     for number in 0..=MAX_PAGE {
         let details = ContactDetails { name: format!("Farmer {number}"), ..ContactDetails::default() };
-        asha.client.register_farmer(&FarmerInput { centre: code("KOLAR"), details }, &Check::ALL).expect("registered");
+        asha.client
+            .register_farmer(&FarmerInput { centre: code("KOLAR"), details, tags: Vec::new() }, &Check::ALL)
+            .expect("registered");
     }
     let farmers = |limit| asha.client.farmers(&FarmerQuery { limit, ..FarmerQuery::new(code("KOLAR"), "") });
     for (limit, rows) in [(1, 1), (MAX_PAGE - 1, MAX_PAGE - 1), (MAX_PAGE, MAX_PAGE)] {

@@ -16,8 +16,13 @@ fn kolar() -> CentreCode {
 
 /// Registers a farmer of Vemagal, without accepting any check.
 fn registers(person: &Person, name: &str, phone: &str) -> Result<FarmerView, Error> {
-    let details = ContactDetails { name: name.into(), village: "Vemagal".into(), phone: phone.into() };
-    person.client.register_farmer(&FarmerInput { centre: kolar(), details }, &[])
+    let details = ContactDetails {
+        name: name.into(),
+        village: "Vemagal".into(),
+        phone: phone.into(),
+        ..ContactDetails::default()
+    };
+    person.client.register_farmer(&FarmerInput { centre: kolar(), details, tags: Vec::new() }, &[])
 }
 
 fn finds(person: &Person, text: &str) -> usize {

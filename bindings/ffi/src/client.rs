@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use farmtally_core::client::{
     Access, Basis, Choice, DeliveryEdit, DeliveryPage, DeliveryQuery, DeliveryView, DraftEdit, Event, Events,
-    ExportFormat, FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, ImportInput, ImportProgress,
-    ImportReport, LoadEdit, LoadPage, LoadQuery, LoadView, OpenLoad, PhoneUser, ReadingInput, Report, ReportQuery,
-    Session, StartDraft, SyncBudget, SyncOptions, SyncReport, SyncStatus, SyncTicket, Today, TrackView,
+    ExportFormat, FarmerEdit, FarmerInput, FarmerPage, FarmerQuery, FarmerView, FieldClient as Core, ImportInput,
+    ImportProgress, ImportReport, LoadEdit, LoadPage, LoadQuery, LoadView, OpenLoad, PayoutInput, PhoneUser,
+    ReadingInput, Report, ReportQuery, RevealedPayout, Session, StartDraft, SyncBudget, SyncOptions, SyncReport,
+    SyncStatus, SyncTicket, Today, TrackView,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::protocol::qr::QrProgress;
 use farmtally_core::records::delivery::{PrintMedium, Reason};
-use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::farmer::{ContactDetails, PayoutField};
 use farmtally_core::records::load::TrackPoint;
 use farmtally_core::rules;
 use farmtally_core::rules::track::{DeviceTrack, RoutePoint};
 use farmtally_core::sync::{self, HttpTransport};
-use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, LoadId, UserId};
+use farmtally_core::units::{BusinessDate, CentreCode, DeliveryId, FarmerId, FarmerTag, LoadId, UserId};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -400,18 +401,21 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.farmer(farmer_id)?)).await
     }
 
-    /// Registers a farmer. Fails with Confirm if this phone knows one of the centre with the same telephone number, or the same name and
-    /// village: ask the person, and repeat the call with the returned checks in `accept`. Fails with Invalid (field name, village or
-    /// phone), or with Refused (code out_of_scope) if the centre is not granted.
-    #[uniffi::method(default(accept = []))]
+    /// Registers a farmer. Fails with Confirm if this phone knows one of the centre with one of the telephone numbers, or with the name or
+    /// local name and the same village: ask the person, and repeat the call with the returned checks in `accept`. Fails with Invalid (field
+    /// name, village, phone, local_name, address, language, other_phones or tags), or with Refused (code out_of_scope) if the centre is
+    /// not granted.
+    #[uniffi::method(default(accept = [], tags = []))]
     pub async fn register_farmer(
         &self,
         centre: CentreCode,
         contact: ContactDetails,
         accept: Vec<Check>,
+        tags: Vec<FarmerTag>,
     ) -> Result<FarmerView, FieldError> {
         self.call(move |engine| {
-            Ok(engine.core.register_farmer(&FarmerInput { centre, details: contact }, &checks(accept)?)?)
+            let input = FarmerInput { centre, details: contact, tags };
+            Ok(engine.core.register_farmer(&input, &checks(accept)?)?)
         })
         .await
     }
@@ -429,7 +433,8 @@ impl FieldClient {
         self.call(|engine| Ok(engine.core.import_progress())).await
     }
 
-    /// Replaces all contact details of a farmer. `basis` is that of the farmer's view. Fails with Invalid (field name, village or phone).
+    /// Replaces all contact details of a farmer. `basis` is that of the farmer's view. Fails with Invalid (field name, village,
+    /// phone, local_name, address, language or other_phones).
     pub async fn edit_farmer(
         &self,
         farmer_id: FarmerId,
@@ -437,6 +442,34 @@ impl FieldClient {
         contact: ContactDetails,
     ) -> Result<FarmerView, FieldError> {
         self.call(move |engine| Ok(engine.core.edit_farmer(farmer_id, basis, &contact)?)).await
+    }
+
+    /// Changes whether a farmer is active, or the tags. `basis` is the view's `identity_basis`. Fails with Refused by role; with Invalid
+    /// (field tags) for more than 20.
+    pub async fn change_farmer(&self, basis: Basis, edit: FarmerEdit) -> Result<FarmerView, FieldError> {
+        self.call(move |engine| Ok(engine.core.change_farmer(basis, &edit)?)).await
+    }
+
+    /// Writes how a farmer is paid, which stays unconfirmed until the office has approved it. `basis` is that of the view's `payout`. Fails
+    /// with Refused by role; with Invalid (field national_id, account, bank_code or holder_name, or payout without any of them).
+    pub async fn propose_payout(
+        &self,
+        farmer_id: FarmerId,
+        basis: Basis,
+        input: PayoutInput,
+    ) -> Result<FarmerView, FieldError> {
+        self.call(move |engine| Ok(engine.core.propose_payout(farmer_id, basis, &input)?)).await
+    }
+
+    /// Returns a part of a farmer's payout details in full, after writing who asked for it and why; that reaches the server. Fails with
+    /// Refused by role, with Invalid (field reason) without a code, with NotFound without such details on this phone.
+    pub async fn reveal_payout(
+        &self,
+        farmer_id: FarmerId,
+        field: PayoutField,
+        reason: Reason,
+    ) -> Result<RevealedPayout, FieldError> {
+        self.call(move |engine| Ok(engine.core.reveal_payout(farmer_id, field, &reason)?)).await
     }
 
     /// Opens a load. Fails with Refused if the role may not or the centre is not granted; with Invalid if the lorry is unknown (field

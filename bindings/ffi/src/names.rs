@@ -11,8 +11,8 @@ use farmtally_core::rules::{ActionCode, Check};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BagType, BagWeight, BusinessDate, CentreCode, ChangeHash, CommodityCode, ContainerCode, DeliveryId, DeviceCode,
-    DeviceId, DocumentId, FactorCode, FarmerId, GradeCode, Grams, GrantId, HybridTime, InstrumentCode, LoadId,
-    LorryPlate, LotWeight, Money, OrganisationId, PaperBookCode, Percent, PhotoHash, ReceiptNumber, SchemeCode,
+    DeviceId, DocumentId, FactorCode, FarmerId, FarmerTag, GradeCode, Grams, GrantId, HybridTime, InstrumentCode,
+    LoadId, LorryPlate, LotWeight, Money, OrganisationId, PaperBookCode, Percent, PhotoHash, ReceiptNumber, SchemeCode,
     SeasonCode, Timestamp, UserId,
 };
 
@@ -62,6 +62,8 @@ texts! {
     FactorCode, "factor";
     /// Id of a farmer: a UUID
     FarmerId, "farmer_id";
+    /// Tag that an organisation gives farmers, such as ORGANIC
+    FarmerTag, "tags";
     /// Code of a grade, such as A
     GradeCode, "grade";
     /// Id of a grant, which says what a user may do on a phone: a UUID

@@ -23,8 +23,12 @@ pub fn probe_record_in(row: FarmerRow) -> u32 {
 /// Returns `count` records.
 #[uniffi::export]
 pub fn probe_records_out(count: u32) -> Vec<FarmerRow> {
-    let contact =
-        ContactDetails { name: "Lakshmi Devi".into(), village: "Vemagal".into(), phone: "+919845012345".into() };
+    let contact = ContactDetails {
+        name: "Lakshmi Devi".into(),
+        village: "Vemagal".into(),
+        phone: "+919845012345".into(),
+        ..ContactDetails::default()
+    };
     let id = [7; 16];
     (0..count)
         .map(|number| FarmerRow {
@@ -32,6 +36,7 @@ pub fn probe_records_out(count: u32) -> Vec<FarmerRow> {
             scope: Scope::Organisation,
             code: format!("KOLAR-{number}"),
             contact: contact.clone(),
+            is_active: true,
         })
         .collect()
 }

@@ -21,6 +21,8 @@ open_codes! {
         UnknownBagType = "unknown_bag_type",
         /// The deductions of a delivery use up all that was weighed of a grade of it. Blocks settlement.
         DeductionsExceedWeight = "deductions_exceed_weight",
+        /// A delivery that is not voided was recorded after its farmer had become inactive. Names both. Blocks payment.
+        FarmerInactive = "farmer_inactive",
         /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
         ReplacedTwice = "replaced_twice",
         /// Something was done to a record in a state that did not permit it: it has no effect, but somebody meant something by it. Names the

@@ -89,6 +89,10 @@ named! {
         PayAdvance = "pay_advance",
         /// Hand cash over, confirm that it was received, and count it.
         KeepCash = "keep_cash",
+        /// Write how farmers are paid: national id and account.
+        ProposePayout = "propose_payout",
+        /// See in full how farmers are paid, for a reason that is recorded.
+        RevealPayout = "reveal_payout",
     }
 }
 
@@ -187,6 +191,8 @@ impl Capability {
             Self::KeepYard => [Yes, Yes, Yes, No, No, Yes, No, No, No, No],
             Self::PayAdvance => [No, Yes, Yes, No, No, Yes, Yes, No, No, No],
             Self::KeepCash => [No, Yes, Yes, No, No, Yes, Yes, No, No, No],
+            Self::ProposePayout => [No, Yes, Yes, No, No, Yes, No, No, No, No],
+            Self::RevealPayout => [No, No, Yes, No, No, Yes, Yes, No, No, No],
         }
     }
 }

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use super::simple::SimpleAct;
 use super::{
     Advance, AdvanceRequest, CashCount, CashMovement, Conflict, Contact, ContainerMovement, Delivery, Dispute, Error,
-    Farmer, Feedback, Fields, InstrumentCheck, Load, LorryRequest, Note, Plot, QueueTicket, ReceivingNote,
+    Farmer, Feedback, Fields, InstrumentCheck, Load, LorryRequest, Note, Payout, Plot, QueueTicket, ReceivingNote,
     RetainedSample, Shape, Signature, Simple, Stamp, SupplyIntent, WeighbridgeTicket,
 };
 use crate::scope::{Scope, ScopeForm};
 use crate::units::{Column, DocumentId, FarmerId, FromValue, HybridTime, ToValue, UnitError, Value};
 
 /// All kinds, sorted by number. A new kind is added here.
-pub const KINDS: [Kind; 21] = [
+pub const KINDS: [Kind; 22] = [
     Kind::of::<Delivery>(),
     Kind::of::<Load>(),
     Kind::of::<Farmer>(),
@@ -37,6 +37,7 @@ pub const KINDS: [Kind; 21] = [
     Kind::of::<Simple<RetainedSample>>(),
     Kind::of::<Simple<InstrumentCheck>>(),
     Kind::of::<Simple<Signature>>(),
+    Kind::of::<Payout>(),
     Kind::of::<Simple<Advance>>(),
     Kind::of::<Simple<CashMovement>>(),
     Kind::of::<Simple<CashCount>>(),

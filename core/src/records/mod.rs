@@ -52,7 +52,7 @@ pub use delivery::{Act, Delivery};
 pub use dispute::Dispute;
 pub use document::Actor;
 pub(crate) use document::{Document, Put, Written, create};
-pub use farmer::{Contact, Farmer};
+pub use farmer::{Contact, Farmer, Payout};
 pub use feedback::Feedback;
 pub use instrument_check::InstrumentCheck;
 pub(crate) use kind::DETAIL_NUMBER;
@@ -304,12 +304,21 @@ impl Fields {
         text: impl Fn(&T) -> String,
         conflicts: &mut Vec<Conflict>,
     ) -> Result<Option<T>, Error> {
-        let written = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
-        let mut values = Vec::with_capacity(written.len());
-        for Written { value, change } in written {
-            values.push((decode::<T>(value)?, *change));
-        }
-        values.sort_by_key(|(value, change)| std::cmp::Reverse(stamp(value).rank(*change)));
+        self.preferred(key, stamp, |_| false, text, conflicts)
+    }
+
+    /// Returns the effective value as [`Self::effective`] does, but of concurrent values the one with the greatest `preference` before the
+    /// latest.
+    fn preferred<T: for<'b> Decode<'b, ()>, P: Ord>(
+        &self,
+        key: &'static str,
+        stamp: impl Fn(&T) -> Stamp,
+        preference: impl Fn(&T) -> P,
+        text: impl Fn(&T) -> String,
+        conflicts: &mut Vec<Conflict>,
+    ) -> Result<Option<T>, Error> {
+        let mut values = self.written(key, &stamp)?;
+        values.sort_by_key(|(value, _)| std::cmp::Reverse(preference(value)));
         let differ = values.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if text(a) != text(b)));
         if differ {
             let values = values.iter().enumerate().map(|(index, (value, change))| ConflictValue {
@@ -321,6 +330,21 @@ impl Fields {
             conflicts.push(Conflict { field: key.to_owned(), is_hard: true, values: values.collect() });
         }
         Ok(values.into_iter().next().map(|(value, _)| value))
+    }
+
+    /// Returns all concurrent values of a key with the changes that wrote them, in the order of their ranks, the greatest first.
+    fn written<T: for<'b> Decode<'b, ()>>(
+        &self,
+        key: &str,
+        stamp: impl Fn(&T) -> Stamp,
+    ) -> Result<Vec<(T, ChangeHash)>, Error> {
+        let written = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
+        let mut values = Vec::with_capacity(written.len());
+        for Written { value, change } in written {
+            values.push((decode::<T>(value)?, *change));
+        }
+        values.sort_by_key(|(value, change)| std::cmp::Reverse(stamp(value).rank(*change)));
+        Ok(values)
     }
 
     /// Returns all values of a family, sorted by key and not by time, each with its key after the family's letter. A key may come twice.

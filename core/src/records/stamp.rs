@@ -46,7 +46,7 @@ impl Stamp {
 }
 
 /// Beginning of every value except the snapshots of deliveries, loads and farmers.
-#[derive(Decode)]
+#[derive(Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct Stamped {
     #[n(0)]

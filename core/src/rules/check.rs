@@ -1,6 +1,8 @@
 use super::{WeightInput, weigh};
 use crate::decisions::RuleSet;
-use crate::limits::{COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_TEXT, MAX_TYPED_BYTES, PHONE_DIGITS};
+use crate::limits::{
+    COMMON_BAG, COMMON_BAGS, COMMON_DAYS, COMMON_MOISTURE, MAX_LANGUAGE, MAX_TEXT, MAX_TYPED_BYTES, PHONE_DIGITS,
+};
 use crate::records::draft::Draft;
 use crate::records::{Measured, Reading};
 use crate::text::{e164, is_control, is_visible, normalize, phone_digits};
@@ -31,6 +33,8 @@ named! {
         PossibleDuplicate = "possible_duplicate",
         /// A farmer of the centre has the same telephone number, or the same name and village.
         FarmerLooksAlike = "farmer_looks_alike",
+        /// The farmer is inactive, so no new deliveries are expected.
+        FarmerInactive = "farmer_inactive",
         /// Closing the load was already requested, so the delivery will count as late.
         LoadClosing = "load_closing",
         /// The load has left, so the delivery will count as late.
@@ -163,6 +167,29 @@ pub fn check_text(text: &str, required: bool) -> Result<String, TextError> {
         return if required { Err(TextError::Empty) } else { Ok(String::new()) };
     }
     if text.chars().count() > MAX_TEXT { Err(TextError::TooLong) } else { Ok(text) }
+}
+
+/// Returns the tag of a language as it is stored: subtags of letters and digits (BCP 47), joined by hyphens, the language in small letters, a
+/// script as in `Latn`, a region in capital letters. An empty text stays empty; `None` for what is no tag.
+pub(crate) fn check_language(text: &str) -> Option<String> {
+    let text = text.trim();
+    let mut subtags = Vec::new();
+    for (n, subtag) in text.split(['-', '_']).enumerate() {
+        let is_subtag = (1..=8).contains(&subtag.len()) && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let is_language = subtag.len() >= 2 && subtag.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if !text.is_empty() && !(if n == 0 { is_language } else { is_subtag }) {
+            return None;
+        }
+        let small = subtag.to_ascii_lowercase();
+        subtags.push(match (n, subtag.len()) {
+            (1.., 2) => small.to_ascii_uppercase(),
+            (1.., 4) => {
+                small.chars().enumerate().map(|(i, c)| if i == 0 { c.to_ascii_uppercase() } else { c }).collect()
+            }
+            _ => small,
+        });
+    }
+    Some(subtags.join("-")).filter(|tag| tag.len() <= MAX_LANGUAGE)
 }
 
 /// Returns a telephone number as it is stored: in the form of E.164, those without a country code as numbers of `country`; a number that has

@@ -39,15 +39,15 @@ mod value;
 mod weight;
 
 pub use action::{
-    ActionCode, DeliveryAtHand, LoadAtHand, Refusal, action_of, changes_after_departure, check_change, check_step,
-    is_out_of_state, may_after_departure, simple_actions,
+    ActionCode, DeliveryAtHand, FarmerAtHand, LoadAtHand, Refusal, action_of, changes_after_departure, check_change,
+    check_step, is_out_of_state, may_after_departure, simple_actions,
 };
 pub(crate) use action::{check_draft, draft_actions};
 pub use advances::{OpenAdvance, farmer_limit, open_advances, outstanding};
 pub use cash::{CashBook, CashLine, CashLineKind, CashRecords, cash_book, is_confirmed};
 pub use charges::{ChargeRate, available, charge};
 pub use check::{Check, TextError, Warning, check_text, is_above_limit};
-pub(crate) use check::{check_delivery, check_phone};
+pub(crate) use check::{check_delivery, check_language, check_phone};
 pub use containers::{ContainerBalance, container_balances};
 pub use duplicate::Heap;
 pub use input::{DecidedAmount, DecidedDeduction, Observation, Reading, Weighed, Weighing, WeightInput};

@@ -7,7 +7,7 @@ use super::rows::{Part, sorted};
 use super::sql::{Column, Insert, Reader, Writer, values};
 use super::{Error, records};
 use crate::scope::Scope;
-use crate::text::{PHONE_END, Query, queries};
+use crate::text::{COMPARED, PHONE_END, Query, queries};
 use crate::units::{DocumentId, ToValue, Value};
 
 /// Longest prefix that has a row of its own, in characters.
@@ -160,8 +160,8 @@ fn beginning(word: &str, length: usize) -> String {
 /// Returns the tokens of words: the words and their prefixes, without duplicates.
 pub(super) fn tokens(words: &[String]) -> Vec<String> {
     let lengths = 1..=MAX_PREFIX;
-    // A search for the end of a number has more characters than a prefix.
-    let begun = words.iter().filter(|word| !word.starts_with(PHONE_END));
+    // A search for the end of a number has more characters than a prefix, and no search is for what is compared.
+    let begun = words.iter().filter(|word| !word.starts_with([PHONE_END, COMPARED]));
     let beginnings = begun.flat_map(|word| lengths.clone().map(|length| beginning(word, length)));
     let mut tokens: Vec<String> = words.iter().cloned().chain(beginnings).collect();
     tokens.sort_unstable();

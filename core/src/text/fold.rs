@@ -57,6 +57,14 @@ pub fn folded_text(text: &str) -> String {
     if folded.is_empty() { cut(normalize(text).chars().filter(|c| !is_control(*c))) } else { folded }
 }
 
+/// Begins a word that is compared as a whole. No search has it, because it is neither a letter nor a digit.
+pub const COMPARED: char = '=';
+
+/// Returns the word under which a folded text is stored to be compared as a whole.
+pub fn compared_word(folded: &str) -> String {
+    format!("{COMPARED}{folded}")
+}
+
 /// A run of letters that only apostrophes and hyphens separate.
 struct Run {
     parts: Vec<String>,

@@ -13,6 +13,6 @@ mod phone;
 mod script;
 
 pub use code::{BASE32, base32_digit, code_key, code_text};
-pub use fold::{FOLD_VERSION, Query, folded_text, queries, words};
+pub use fold::{COMPARED, FOLD_VERSION, Query, compared_word, folded_text, queries, words};
 pub use normal::{is_control, is_visible, normalize, printable};
 pub use phone::{PHONE_END, e164, has_phone_numbers, is_placeholder, phone_digits, phone_words, restored_phone};

@@ -83,6 +83,8 @@ codes! {
     PaperBookCode, 12;
     /// Code of a scheme that certifies farmers or land, such as `ORGANIC`: 1 to 12 characters.
     SchemeCode, 12;
+    /// Tag that an organisation gives farmers, such as `ORGANIC`: 1 to 12 characters.
+    FarmerTag, 12;
     /// Plate of a lorry, such as `KA07A1234`: 1 to 12 characters.
     LorryPlate, 12;
 }

@@ -64,6 +64,8 @@ ids! {
     FarmerId
     /// Id of a farmer's contact details, which can be erased.
     ContactId
+    /// Id of a farmer's payout details, derived from the farmer's id.
+    PayoutId
     /// Id of a review.
     ReviewId
     /// Idempotency key of a decision, by which a repeated request or conclusion is recognised.
@@ -85,7 +87,7 @@ macro_rules! names_a_document {
     )*};
 }
 
-names_a_document!(DeliveryId LoadId FarmerId ContactId);
+names_a_document!(DeliveryId LoadId FarmerId ContactId PayoutId);
 
 #[cfg(test)]
 mod tests {

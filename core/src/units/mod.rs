@@ -22,15 +22,15 @@ mod time;
 mod value;
 
 pub use code::{
-    BagType, CentreCode, CommodityCode, ContainerCode, CountryCode, CurrencyCode, FactorCode, GradeCode,
+    BagType, CentreCode, CommodityCode, ContainerCode, CountryCode, CurrencyCode, FactorCode, FarmerTag, GradeCode,
     InstrumentCode, LorryPlate, PaperBookCode, SchemeCode, SeasonCode,
 };
 pub use enrol_code::EnrolCode;
 pub use grams::{BagWeight, Grams, LotWeight};
 pub use hash::{BundleHash, ChainHash, ChangeHash, EntryHash, ParcelId, PhotoHash};
 pub use id::{
-    ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, ReviewId,
-    UserId, derived,
+    ContactId, DecisionKey, DeliveryId, DeviceId, DocumentId, FarmerId, GrantId, LoadId, OrganisationId, PayoutId,
+    ReviewId, UserId, derived,
 };
 pub use location::{Location, LocationProvider};
 pub use money::{BasisPoints, Currency, Money, PricePerTonne};

@@ -4,6 +4,7 @@
 
 mod advance_over_limit;
 mod cash_difference;
+mod farmer_inactive;
 mod farmer_look_alike;
 mod land;
 mod late_delivery;
@@ -48,6 +49,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     let finds = [
         advance_over_limit::find,
         cash_difference::find,
+        farmer_inactive::find,
         farmer_look_alike::find,
         land::find,
         late_delivery::find,

@@ -333,8 +333,9 @@ impl Phone {
             name: format!("Farmer {number:04}"),
             village: format!("Village {}", number % 60),
             phone: format!("98{:08}", self.rng.random_range(0..100_000_000)),
+            ..ContactDetails::default()
         };
-        let input = FarmerInput { centre: CENTRE.parse().expect("a code"), details };
+        let input = FarmerInput { centre: CENTRE.parse().expect("a code"), details, tags: Vec::new() };
         let farmer = self.client().register_farmer(&input, &Check::ALL).expect("registered");
         if number % 50 == 0 {
             self.syncs();

@@ -19,6 +19,7 @@ use farmtally_core::units::{DeliveryId, LoadId, Timestamp};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
+use super::farmer;
 use super::faults;
 use super::handover;
 use super::money;
@@ -43,6 +44,8 @@ pub struct Action {
 /// All actions of a schedule.
 pub const ACTIONS: &[Action] = &[
     Action { name: "registers", weight: 4, act: registers },
+    Action { name: "changes a farmer", weight: 4, act: farmer::changes },
+    Action { name: "writes and sees payout details", weight: 3, act: farmer::pays },
     Action { name: "weighs", weight: 16, act: weighs },
     Action { name: "finishes a draft", weight: 3, act: finishes },
     Action { name: "adds a bag", weight: 8, act: adds_bag },
@@ -134,7 +137,8 @@ fn any_farmer_input(world: &mut World, who: usize) -> FarmerInput {
     let village = if world.once_in(2) { "Vemagal" } else { "Kyalanur" };
     // Unique, so that the check can search for it once the farmer is erased.
     let phone = format!("+9198450{}", world.unique_numbers(1)[0]);
-    FarmerInput { centre, details: ContactDetails { name, village: village.into(), phone } }
+    let details = ContactDetails { name, village: village.into(), phone, ..ContactDetails::default() };
+    FarmerInput { centre, details, tags: Vec::new() }
 }
 
 pub(super) fn registers(world: &mut World, who: usize) {

@@ -10,6 +10,7 @@ pub mod action;
 mod checks;
 pub mod clock;
 pub mod decisions;
+mod farmer;
 mod faults;
 mod handover;
 mod money;

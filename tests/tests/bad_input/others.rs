@@ -18,7 +18,10 @@ use super::{Cases, Subject, Yard};
 pub(super) fn at_malur(person: &Person) -> ((DeliveryId, LoadId, FarmerId), String) {
     let centre = || "MALUR".parse().expect("a code");
     let details = ContactDetails { name: "Puttamma".into(), ..ContactDetails::default() };
-    let farmer = person.client.register_farmer(&FarmerInput { centre: centre(), details }, &[]).expect("registered");
+    let farmer = person
+        .client
+        .register_farmer(&FarmerInput { centre: centre(), details, tags: Vec::new() }, &[])
+        .expect("registered");
     let load = person.client.open_load(&OpenLoad { centre: centre(), ..open() }).expect("a load");
     let draft = StartDraft {
         centre: centre(),
@@ -53,7 +56,7 @@ fn diverts(yard: &Yard, edit: &LoadEdit) -> Result<LoadView, Error> {
 }
 
 fn registers(yard: &Yard, details: ContactDetails) -> Result<FarmerView, Error> {
-    let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details };
+    let input = FarmerInput { centre: "KOLAR".parse().expect("a code"), details, tags: Vec::new() };
     yard.asha.client.register_farmer(&input, &Check::ALL)
 }
 
@@ -182,7 +185,7 @@ fn farmers(cases: &mut Cases) {
     for centre in ["MALUR", "NOWHERE"] {
         cases.add("register_farmer", "out_of_scope", centre, move |yard| {
             let details = ContactDetails { name: "Meena".into(), ..ContactDetails::default() };
-            let input = FarmerInput { centre: centre.parse().expect("a code"), details };
+            let input = FarmerInput { centre: centre.parse().expect("a code"), details, tags: Vec::new() };
             yard.asha.client.register_farmer(&input, &Check::ALL)
         });
     }

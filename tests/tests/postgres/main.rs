@@ -155,7 +155,12 @@ fn market_day(market: &mut Market) -> Day {
 
     // A farmer is erased; what a phone wrote about her meanwhile arrives too late.
     let farmer = asha.client.farmer(lakshmi.farmer_id).expect("a farmer");
-    let details = ContactDetails { name: "Lakshmi B".into(), village: "Vemagal".into(), phone: String::new() };
+    let details = ContactDetails {
+        name: "Lakshmi B".into(),
+        village: "Vemagal".into(),
+        phone: String::new(),
+        ..ContactDetails::default()
+    };
     asha.client.edit_farmer(farmer.farmer_id, farmer.basis, &details).expect("corrected");
     assert_eq!(server.erase_farmer(organisation, lakshmi.farmer_id).expect("erased"), 1);
     day.sync(&[&asha, &ravi]);

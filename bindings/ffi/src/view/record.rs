@@ -69,7 +69,25 @@ pub struct Contact {
     /// Village; may be empty
     #[uniffi(default = "")]
     pub village: String,
-    /// Telephone number of 5 to 15 digits, with `+` before a country code; may be empty
+    /// First telephone number of 5 to 15 digits, with `+` before a country code; may be empty
     #[uniffi(default = "")]
     pub phone: String,
+    /// Name in the local script; may be empty
+    #[uniffi(default = "")]
+    pub local_name: String,
+    /// Address besides the village; may be empty
+    #[uniffi(default = "")]
+    pub address: String,
+    /// Language that the farmer reads, as a BCP 47 tag such as kn or sw-KE; may be empty
+    #[uniffi(default = "")]
+    pub language: String,
+    /// Further telephone numbers, in any order; at most 10 with the first
+    #[uniffi(default = [])]
+    pub other_phones: Vec<String>,
+    /// Whether the farmer may be sent messages; null if nobody has asked
+    #[uniffi(default = None)]
+    pub messages_consent: Option<bool>,
+    /// Whether photos of the farmer may be kept; null if nobody has asked
+    #[uniffi(default = None)]
+    pub photo_consent: Option<bool>,
 }

@@ -30,7 +30,7 @@ use crate::rules::{ActionCode, Check, Heap, check_delivery, check_draft};
 use crate::scope::Scope;
 use crate::store::heaps::{self, Weighed};
 use crate::store::outbox::SyncState;
-use crate::store::{drafts, paper_books, seam};
+use crate::store::{drafts, paper_books, rows, seam};
 use crate::units::{CentreCode, DeliveryId};
 
 /// Reason of the error for a load above its limit without a reason.
@@ -134,6 +134,11 @@ impl FieldClient {
         checks.extend(check_land(action, draft)?);
         if may_be_recorded_already(action, draft, rules.windows)? {
             checks.push(Check::PossibleDuplicate);
+        }
+        if let Some(farmer) = draft.farmer_id
+            && rows::farmer_row(&mut seam(action.db), farmer)?.is_some_and(|it| !it.is_active)
+        {
+            checks.push(Check::FarmerInactive);
         }
         Ok(checks)
     }

@@ -1,11 +1,15 @@
 //! Columns and cells of a file that a spreadsheet wrote.
 
+use std::collections::BTreeSet;
+
 use super::ImportCode;
 use crate::Error;
 use crate::client::report::GUARD;
+use crate::limits::MAX_TAGS;
 use crate::records::farmer::ContactDetails;
-use crate::rules::{TextError, check_phone, check_text};
+use crate::rules::{TextError, check_language, check_phone, check_text};
 use crate::text::{folded_text, phone_digits, restored_phone};
+use crate::units::FarmerTag;
 
 /// Spellings of column names, folded.
 const NAME: &[&str] = &[
@@ -50,6 +54,18 @@ const PHONE: &[&str] = &[
     "هاتف",
 ];
 
+const LOCAL_NAME: &[&str] = &["localname", "nativename", "nameinlocalscript", "namelocal"];
+const OTHER_PHONE: &[&str] = &["phone2", "secondphone", "otherphone", "mobile2", "secondmobile", "alternatephone"];
+const LANGUAGE: &[&str] = &["language", "lugha", "ಭಾಷೆ", "भाषा", "اللغة"];
+const TAGS: &[&str] = &["tags", "tag", "groups", "group"];
+
+/// A farmer as a line describes one.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) details: ContactDetails,
+    pub(super) tags: BTreeSet<FarmerTag>,
+}
+
 /// Places of the columns that an import reads, and the names of all.
 #[derive(Debug)]
 pub(super) struct Columns {
@@ -57,6 +73,10 @@ pub(super) struct Columns {
     name: usize,
     village: Option<usize>,
     phone: Option<usize>,
+    other_phone: Option<usize>,
+    local_name: Option<usize>,
+    language: Option<usize>,
+    tags: Option<usize>,
 }
 
 impl Columns {
@@ -81,18 +101,22 @@ impl Columns {
         let name = name.ok_or_else(|| {
             Error::invalid("columns", "the first line needs the names of the columns, and one of them must be \"name\"")
         })?;
-        Ok(Self { headers, name, village, phone })
+        let (other_phone, local_name) = (of(OTHER_PHONE)?, of(LOCAL_NAME)?);
+        let (language, tags) = (of(LANGUAGE)?, of(TAGS)?);
+        Ok(Self { headers, name, village, phone, other_phone, local_name, language, tags })
     }
 
     /// Returns the names of the columns that are not read.
     pub(super) fn ignored(&self) -> Vec<String> {
-        let is_read = |place: usize| [Some(self.name), self.village, self.phone].contains(&Some(place));
+        let read =
+            [Some(self.name), self.village, self.phone, self.other_phone, self.local_name, self.language, self.tags];
+        let is_read = |place: usize| read.contains(&Some(place));
         let ignored = (0..).zip(&self.headers).filter(|(place, _)| !is_read(*place));
         ignored.map(|(_, header)| header.clone()).collect()
     }
 
-    /// Reads the contact details in the cells of a line; otherwise returns the place of the wrong cell and what is wrong.
-    pub(super) fn read(&self, cells: &csv::StringRecord, country: &str) -> Result<ContactDetails, (usize, ImportCode)> {
+    /// Reads the farmer in the cells of a line; otherwise returns the place of the wrong cell and what is wrong.
+    pub(super) fn read(&self, cells: &csv::StringRecord, country: &str) -> Result<Line, (usize, ImportCode)> {
         if cells.iter().skip(self.headers.len()).any(|cell| !cell.trim().is_empty()) {
             return Err((self.headers.len(), ImportCode::TooManyCells));
         }
@@ -101,11 +125,37 @@ impl Columns {
             check_text(readable(text, place)?, required).map_err(|wrong| (place, code_of(wrong)))
         };
         let optional = |place: Option<usize>| place.map_or(Ok(String::new()), |place| text(place, false));
-        let phone = self.phone.map_or(Ok(String::new()), |place| {
+        let phone = |place: Option<usize>| {
+            let Some(place) = place else { return Ok(String::new()) };
             let cell = readable(text_of(cells.get(place).unwrap_or_default()), place)?;
             phone_of(cell, country).map_err(|code| (place, code))
-        });
-        Ok(ContactDetails { name: text(self.name, true)?, village: optional(self.village)?, phone: phone? })
+        };
+        let (name, village) = (text(self.name, true)?, optional(self.village)?);
+        let (mut first, mut others) = (phone(self.phone)?, vec![phone(self.other_phone)?]);
+        if first.is_empty() {
+            first = others.pop().unwrap_or_default();
+        }
+        others.retain(|number| !number.is_empty() && *number != first);
+        let language = optional(self.language)?;
+        let language =
+            check_language(&language).ok_or((self.language.unwrap_or_default(), ImportCode::LanguageInvalid))?;
+        let wrong_tags = || (self.tags.unwrap_or_default(), ImportCode::TagInvalid);
+        let tags = optional(self.tags)?;
+        let tags = tags.split([',', ';', '|', '/']).filter(|tag| !tag.trim().is_empty()).map(str::parse);
+        let tags = tags.collect::<Result<BTreeSet<FarmerTag>, _>>().map_err(|_not_a_tag| wrong_tags())?;
+        if tags.len() > MAX_TAGS {
+            return Err(wrong_tags());
+        }
+        let details = ContactDetails {
+            name,
+            village,
+            phone: first,
+            local_name: optional(self.local_name)?,
+            language,
+            other_phones: others,
+            ..ContactDetails::default()
+        };
+        Ok(Line { details, tags })
     }
 
     /// Returns the name of a column; the last place stands for cells without a column.
@@ -190,7 +240,7 @@ mod tests {
         fn any_line_is_read_or_refused(cells in prop::collection::vec("\\PC{0,20}|[0-9eE+.,]{0,24}", 0..6)) {
             let columns = Columns::find(["name", "village", "phone"].into_iter()).expect("columns");
             let details = columns.read(&csv::StringRecord::from(cells), "IN");
-            prop_assert!(details.is_err() || details.is_ok_and(|it| !it.name.is_empty()));
+            prop_assert!(details.is_err() || details.is_ok_and(|it| !it.details.name.is_empty()));
         }
     }
 
@@ -246,6 +296,7 @@ mod tests {
             (vec!["No.", "MOBILE NO.", "Farmer's name", "Kijiji"], vec!["No."]),
             (vec!["ಹೆಸರು", "ಗ್ರಾಮ", "ಮೊಬೈಲ್"], vec![]),
             (vec!["नाम", "गाँव", "फ़ोन"], vec![]),
+            (vec!["name", "Local name", "phone", "Phone 2", "Language", "Tags"], vec![]),
             (vec!["farmer_code", "centre", "name", "village", "phone"], vec!["farmer_code", "centre"]),
         ] {
             let columns = Columns::find(headers.iter().copied()).expect("columns");

@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use cells::Columns;
+use cells::{Columns, Line};
 
 use super::{Author, FieldClient};
 use crate::Error;
@@ -20,7 +20,6 @@ use crate::permission::Capability;
 use crate::records::farmer::ContactDetails;
 use crate::scope::Scope;
 use crate::store::{look_alikes, rows, seam};
-use crate::text::is_placeholder;
 use crate::units::{CentreCode, FarmerId, named};
 
 /// Lines that are registered in one transaction and sent in one bundle.
@@ -43,6 +42,10 @@ named! {
         PhoneInvalid = "phone_invalid",
         /// A spreadsheet rounded the telephone number, such as 9.84501E+09: make its column one of text, and enter it again.
         PhoneLostDigits = "phone_lost_digits",
+        /// The cell is no tag of a language, such as kn or sw-KE.
+        LanguageInvalid = "language_invalid",
+        /// The cell has what is no tag of letters and digits, or too many tags.
+        TagInvalid = "tag_invalid",
         /// The line repeats an earlier one of the file.
         DuplicateLine = "duplicate_line",
         /// Another farmer has the same telephone number, or the same name and village.
@@ -126,8 +129,10 @@ struct Accepted {
 impl Accepted {
     fn add(&mut self, details: &ContactDetails, line: u64) {
         self.whole.entry((details.name_key(), details.phone.clone())).or_insert(line);
-        self.names.entry(details.name_key()).or_insert(line);
-        if let Some(phone) = details.phone_key().filter(|_| !is_placeholder(&details.phone)) {
+        for name in details.name_keys() {
+            self.names.entry(name).or_insert(line);
+        }
+        for (phone, _) in details.phone_keys().into_iter().filter(|(_, is_placeholder)| !is_placeholder) {
             self.phones.entry(phone).or_insert(line);
         }
     }
@@ -137,8 +142,8 @@ impl Accepted {
     }
 
     fn alike(&self, details: &ContactDetails) -> Option<u64> {
-        let by_phone = details.phone_key().and_then(|phone| self.phones.get(&phone));
-        by_phone.or_else(|| self.names.get(&details.name_key())).copied()
+        let by_phone = details.phone_keys().into_iter().find_map(|(phone, _)| self.phones.get(&phone));
+        by_phone.or_else(|| details.name_keys().into_iter().find_map(|name| self.names.get(&name))).copied()
     }
 }
 
@@ -164,8 +169,8 @@ struct Import<'i> {
 }
 
 impl FieldClient {
-    /// Imports farmers from a CSV file whose first line has the names of the columns (name, village, phone, in several spellings and
-    /// languages). Reads UTF-8 and UTF-16 with byte order mark, UTF-8 without, and Windows-1252; cells separated by comma, semicolon or tab,
+    /// Imports farmers from a CSV file whose first line has the names of the columns (name, village, phone and others, in several spellings
+    /// and languages). Reads UTF-8 and UTF-16 with byte order mark, UTF-8 without, and Windows-1252; cells separated by comma, semicolon or tab,
     /// in quotes if needed; telephone numbers that lost their plus or leading zero.
     ///
     /// # Errors
@@ -243,8 +248,8 @@ impl FieldClient {
         self.act(author, |action| {
             for record in batch {
                 let details = import.columns.read(record, &country);
-                if let Some(details) = import.judge(action.db, record, import.line(record), details)? {
-                    self.add_farmer(action, &import.input.centre, &import.scope, details)?;
+                if let Some(Line { details, tags }) = import.judge(action.db, record, import.line(record), details)? {
+                    self.add_farmer(action, &import.input.centre, &import.scope, details, &tags)?;
                 }
             }
             Ok(())
@@ -269,22 +274,22 @@ impl Import<'_> {
         db: &rusqlite::Connection,
         record: &csv::StringRecord,
         line: u64,
-        details: Result<ContactDetails, (usize, ImportCode)>,
-    ) -> Result<Option<ContactDetails>, Error> {
+        read: Result<Line, (usize, ImportCode)>,
+    ) -> Result<Option<Line>, Error> {
         self.report.lines += 1;
-        let details = match details {
-            Ok(details) => details,
+        let read = match read {
+            Ok(read) => read,
             Err((place, code)) => {
                 let text = record.get(place).unwrap_or_default().trim().chars().take(MAX_TEXT).collect();
                 self.refuse(line, place, code, text);
                 return Ok(None);
             }
         };
-        match self.outcome(db, &details)? {
+        match self.outcome(db, &read.details)? {
             Outcome::Register => {
                 self.report.registered += 1;
-                self.accepted.add(&details, line);
-                return Ok(Some(details));
+                self.accepted.add(&read.details, line);
+                return Ok(Some(read));
             }
             Outcome::Known => self.report.known += 1,
             Outcome::Refuse(code, other) => self.refuse(line, self.columns.name(), code, other),

@@ -1,11 +1,13 @@
 //! Actions: what a person may do with a record now, by its state and their role. Commands and the lists that views show ask the same rule.
 
 mod delivery;
+mod farmer;
 mod load;
 mod simple;
 
 pub use delivery::{DeliveryAtHand, changes_after_departure, may_after_departure};
 pub(crate) use delivery::{check_draft, draft_actions};
+pub use farmer::FarmerAtHand;
 pub use load::LoadAtHand;
 pub use simple::{action_of, check_change, check_step, simple_actions};
 
@@ -74,6 +76,16 @@ named! {
         Confirm = "confirm",
         /// Add points to the track of a load.
         Track = "track",
+        /// Correct the contact details of a farmer, or their tags.
+        EditFarmer = "edit_farmer",
+        /// Say that no new records about a farmer are expected.
+        Deactivate = "deactivate",
+        /// Say that new records about a farmer are expected again.
+        Reactivate = "reactivate",
+        /// Write how a farmer is paid.
+        ProposePayout = "propose_payout",
+        /// See in full how a farmer is paid.
+        RevealPayout = "reveal_payout",
     }
 }
 

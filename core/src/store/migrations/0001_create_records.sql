@@ -74,6 +74,7 @@ CREATE TABLE farmers (
     farmer_id      BLOB NOT NULL UNIQUE,
     scope          TEXT NOT NULL,
     code           TEXT NOT NULL,
+    inactive_from_ms INTEGER,                    -- null for an active farmer
     conflicts      INTEGER NOT NULL
 ) STRICT;
 
@@ -83,15 +84,23 @@ CREATE TABLE contacts (
     scope          TEXT NOT NULL,
     farmer_id      BLOB NOT NULL,
     name           TEXT NOT NULL,
+    local_name     TEXT NOT NULL,                -- in the local script; may be empty
     village        TEXT NOT NULL,
     phone          TEXT NOT NULL,
     name_key       TEXT NOT NULL,                -- name and village in the form in which they are compared
-    phone_key      TEXT,                         -- digits of the telephone number; null if there is none
     conflicts      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX contacts_by_farmer ON contacts (farmer_id);
 CREATE INDEX contacts_by_name ON contacts (scope, name_key);
-CREATE INDEX contacts_by_phone ON contacts (scope, phone_key, arrival) WHERE phone_key IS NOT NULL;
+
+-- Farmers' payout details, whose values are in the documents only.
+CREATE TABLE payouts (
+    arrival        INTEGER PRIMARY KEY,
+    payout_id      BLOB NOT NULL UNIQUE,
+    scope          TEXT NOT NULL,
+    farmer_id      BLOB NOT NULL,
+    conflicts      INTEGER NOT NULL
+) STRICT;
 
 -- Records of all simple kinds (records::simple).
 CREATE TABLE simple_records (
@@ -121,12 +130,14 @@ CREATE INDEX deliveries_in_conflict ON deliveries (delivery_id) WHERE conflicts 
 CREATE INDEX loads_in_conflict ON loads (load_id) WHERE conflicts > 0;
 CREATE INDEX farmers_in_conflict ON farmers (farmer_id) WHERE conflicts > 0;
 CREATE INDEX contacts_in_conflict ON contacts (contact_id) WHERE conflicts > 0;
+CREATE INDEX payouts_in_conflict ON payouts (payout_id) WHERE conflicts > 0;
 CREATE INDEX simple_records_in_conflict ON simple_records (record_id) WHERE conflicts > 0;
 
 CREATE INDEX farmers_by_scope ON farmers (scope, farmer_id);
 CREATE INDEX farmers_by_code ON farmers (code, scope, farmer_id);
 
--- Folded words of documents, and their prefixes of one to three characters (store::search).
+-- Folded words of documents, their prefixes of one to three characters (store::search), and what farmers are compared by
+-- (store::look_alikes).
 CREATE TABLE words (
     scope       TEXT NOT NULL,
     token       TEXT NOT NULL,

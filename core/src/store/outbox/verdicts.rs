@@ -314,7 +314,7 @@ mod tests {
     use super::*;
     use crate::codec::encode;
     use crate::records::farmer::{ContactDetails, ContactSnapshot, edit_contact};
-    use crate::records::{self as kinds, Actor, Contact, Stamp};
+    use crate::records::{self as kinds, Actor, AnyRecord, Contact, Stamp};
     use crate::store::{PHONE, Store};
     use crate::units::{DeviceCode, FarmerId, HybridTime};
 
@@ -327,9 +327,11 @@ mod tests {
         let farmer_id = FarmerId::from([3; 16]);
         let snapshot = ContactSnapshot { stamp, nonce: [4; 16], farmer_id, details: details.clone() };
         let first = kinds::create(&actor, encode(&snapshot)).expect("a change");
-        let saved = kinds::merge(kind, document, None, &first).expect("merged").saved;
+        let merged = kinds::merge(kind, document, None, &first).expect("merged");
+        let contact = merged.record.and_then(<dyn AnyRecord>::downcast::<Contact>).expect("a contact");
+        let saved = merged.saved;
         let other = ContactDetails { name: "Lakshmi Devi".into(), ..details.clone() };
-        let puts = edit_contact(stamp, &details, &other, || [5; 16]);
+        let puts = edit_contact(stamp, &contact, &other, || [5; 16]);
         let (second, _) = kinds::edit(kind, document, Some(&saved), &actor, puts).expect("edited");
         for (action, change) in [(1, &first), (2, &second)] {
             let outgoing = Outgoing {

@@ -6,7 +6,7 @@ use crate::records::farmer::ContactDetails;
 use crate::scope::Scope;
 use crate::store::sql::{self, Column, Reader, Row, Value, values};
 use crate::store::{Error, search};
-use crate::units::{ContactId, DocumentId, FarmerId, ToValue};
+use crate::units::{ContactId, DeliveryId, DocumentId, FarmerId, ToValue};
 
 /// A farmer in a list, with contact details if they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,21 +17,31 @@ pub struct FarmerRow {
     pub scope: Scope,
     /// The farmer code.
     pub code: String,
-    /// Contact details; empty texts if they are not stored.
+    /// Name, local name, village and first telephone number, which lists show; empty texts if they are not stored. The other details are
+    /// empty.
     pub contact: ContactDetails,
+    /// Whether new records about the farmer are expected.
+    pub is_active: bool,
 }
 
 impl FarmerRow {
     const COLUMNS: &'static str =
         "farmers.farmer_id, farmers.scope, farmers.code, coalesce(contacts.name, ''), coalesce(contacts.village, ''),
-        coalesce(contacts.phone, '')";
+        coalesce(contacts.phone, ''), coalesce(contacts.local_name, ''), farmers.inactive_from_ms";
 
     fn from_row(row: &dyn Row) -> Result<Self, sql::Error> {
         Ok(Self {
             farmer_id: row.get(0)?,
             scope: row.get(1)?,
             code: row.get(2)?,
-            contact: ContactDetails { name: row.get(3)?, village: row.get(4)?, phone: row.get(5)? },
+            contact: ContactDetails {
+                name: row.get(3)?,
+                village: row.get(4)?,
+                phone: row.get(5)?,
+                local_name: row.get(6)?,
+                ..ContactDetails::default()
+            },
+            is_active: row.get::<Option<i64>>(7)?.is_none(),
         })
     }
 }
@@ -72,7 +82,7 @@ pub fn farmers(
     );
     let keys: Vec<Value<'_>> = contacts.iter().map(ToValue::to_value).collect();
     let mut found = db.query_all_keys(&[Column::blob("contact")], &keys, &statement, |row| {
-        Ok((row.get::<u32>(6)?, FarmerRow::from_row(row)?))
+        Ok((row.get::<u32>(8)?, FarmerRow::from_row(row)?))
     })?;
     found.sort_by_key(|(number, _)| *number);
     let contact = |number: u32| contacts.get(number as usize).copied();
@@ -128,4 +138,30 @@ pub fn has_contact(db: &mut dyn Reader, scope: &Scope, details: &ContactDetails)
 pub fn contacts_of(db: &mut dyn Reader, farmer: FarmerId) -> Result<Vec<ContactId>, Error> {
     let statement = "SELECT contact_id FROM contacts WHERE farmer_id = ?1 ORDER BY contact_id";
     Ok(db.query_all(statement, &values![farmer], |row| row.get(0))?)
+}
+
+/// Returns, of these deliveries and of all of these farmers, those that are not voided and were recorded after their farmer had become
+/// inactive: scope, delivery and farmer.
+///
+/// # Errors
+/// [`Error::Sql`] and other errors of the database.
+pub fn deliveries_of_inactive(
+    db: &mut dyn Reader,
+    deliveries: &[DeliveryId],
+    farmers: &[FarmerId],
+) -> Result<Vec<(Scope, DeliveryId, FarmerId)>, Error> {
+    let mut found = Vec::new();
+    for (column, keys) in [
+        ("delivery_id", deliveries.iter().map(ToValue::to_value).collect::<Vec<_>>()),
+        ("farmer_id", farmers.iter().map(ToValue::to_value).collect()),
+    ] {
+        let statement = format!(
+            "SELECT d.scope, d.delivery_id, d.farmer_id FROM keys JOIN deliveries d ON d.{column} = keys.id
+             JOIN farmers f ON f.farmer_id = d.farmer_id
+             WHERE d.is_voided = 0 AND d.recorded_at_ms > f.inactive_from_ms"
+        );
+        let row = |row: &dyn Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        found.extend(db.query_all_keys(&[Column::blob("id")], &keys, &statement, row)?);
+    }
+    Ok(found)
 }

@@ -11,7 +11,7 @@ pub use delivery::{
     DeliveryFilter, DeliveryKey, DeliveryRow, OnLoad, Sum, day_sum, deliveries, deliveries_measured_after,
     delivery_ids_on, delivery_row, latest_day, load_sum, parts_on, parts_on_loads, replacements_of,
 };
-pub use farmer::{FarmerRow, contacts_of, farmer_row, farmer_with_code, farmers, has_contact};
+pub use farmer::{FarmerRow, contacts_of, deliveries_of_inactive, farmer_row, farmer_with_code, farmers, has_contact};
 pub use find::{FoundRecord, find};
 pub use load::{
     LoadFilter, LoadKey, LoadRow, load_capacity, load_row, load_state_of, loads, loads_of_lorries, loads_on,
