@@ -7,21 +7,22 @@ use farmtally_core::codec::encode;
 use farmtally_core::decisions::Order;
 use farmtally_core::environment::Clock;
 use farmtally_core::protocol::message::{self, SyncRequest};
+use farmtally_core::records::advance::{AdvanceKind, PaymentMethod};
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::farmer::{ContactDetails, PayoutAccount, PayoutField, PayoutMethod};
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::lorry_request::Priority;
 use farmtally_core::records::simple::SimpleStep;
 use farmtally_core::records::{
-    BagCount, BagSource, Delivery, Kind, LorryRequest, Note, PaperEntry, ReceivingNote, RecordKind, Simple,
+    Advance, BagCount, BagSource, Delivery, Kind, LorryRequest, Note, PaperEntry, ReceivingNote, RecordKind, Simple,
 };
-use farmtally_core::rules::action_of;
+use farmtally_core::rules::{Check, action_of};
 use farmtally_core::scope::Scope;
 use farmtally_core::sync::{Transport, TransportError, WireRequest, WireResponse};
 use farmtally_core::units::{BagType, DeliveryId, DocumentId, FarmerId, Grams, GrantId, Location, LocationProvider};
 use farmtally_sync_server::ReferenceFile;
 
-use crate::samples::{Sample, Subjects};
+use crate::samples::{Sample, Subjects, minor};
 use crate::{ADDRESS, Forger, Market, Person, for_each_simple_kind, mark, moisture, reason, track_point};
 
 /// One request with its response.
@@ -93,6 +94,7 @@ impl Capture {
             syncs(person);
         }
         decides_about_land(&market, &asha);
+        lends(&market, &asha, &syncs);
         let kavya = hire(&mut market, "Kavya", "receiver", "KOLAR");
         syncs(&kavya);
         receives_all(&kavya);
@@ -157,6 +159,26 @@ fn decides_about_land(market: &Market, asha: &Person) {
     market.server.update_reference(market.organisation, &file).expect("published");
 }
 
+/// Leases an allowance, of which an advance in cash is paid out.
+fn lends<T>(market: &Market, person: &Person, syncs: &impl Fn(&Person) -> T) {
+    let session = person.client.session().expect("a session");
+    let (amount, until) = (minor(500_000), "2019-12-31".parse().expect("a date"));
+    let lease = market.server.lease(market.organisation, session.device_code, session.user_id, amount, until);
+    lease.expect("leased");
+    syncs(person);
+    let farmer_id = person.farmers("Muniyappa").expect("farmers").items[0].farmer_id;
+    let advance = Advance {
+        farmer_id,
+        amount_minor: minor(100_000),
+        method: PaymentMethod::Cash,
+        date: person.client.date(),
+        reason_code: "labour".into(),
+        reference: "V-19".into(),
+        kind: AdvanceKind::Cash,
+    };
+    person.client.record_advance(None, advance, &Check::ALL).expect("paid out");
+}
+
 /// Records every kind with all its keys on the two phones, without a sync. Returns Asha's part as a file of parcels.
 pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "+91 98450 00000");
@@ -190,7 +212,7 @@ pub fn one_of_everything(asha: &Person, ravi: &Person) -> Vec<u8> {
     let details =
         [DraftEdit::AddReading(moisture(1_450)), DraftEdit::SetLocation(location), DraftEdit::SetDeclaredBags(Some(2))];
     draft = asha.client.edit_draft(draft.basis, &details).expect("edited");
-    let delivery = asha.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");
+    let delivery = asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
     asha.amends(delivery.delivery_id, 19_000).expect("amended");
     let amended = asha.client.delivery(delivery.delivery_id).expect("a delivery");
     let edits = [
@@ -251,7 +273,7 @@ fn weighs_a_vehicle(person: &Person, farmer: FarmerId) {
     ];
     let draft = person.starts(Some(farmer), None);
     let draft = person.client.edit_draft(draft.basis, &edits).expect("weighed");
-    person.client.record_delivery(draft.basis, &farmtally_core::rules::Check::ALL).expect("recorded");
+    person.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
 }
 
 /// Records a sample of a kind and takes its steps, if the person's role may.

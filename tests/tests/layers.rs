@@ -25,7 +25,7 @@ const CORE: [&str; 16] = [
 
 /// The server's modules, in the same way. `Server` itself, at the crate's root, only opens, authenticates and dispatches; features add
 /// methods to it, and work on a transaction.
-const SERVER: [&str; 28] = [
+const SERVER: [&str; 29] = [
     "error",
     "files",
     "address",
@@ -40,6 +40,7 @@ const SERVER: [&str; 28] = [
     "recovery",
     "users",
     "reference",
+    "land",
     "office",
     "access",
     "leases",

@@ -440,7 +440,7 @@ fn what_a_farmer_said_is_erased_with_the_farmer_everywhere() {
     let personal = made.iter().filter(|(_, is_personal)| *is_personal).count();
     // The contact details, and the dispute that names somebody.
     let erased = market.server.erase_farmer(market.organisation, subjects.farmer).expect("erased");
-    assert_eq!((personal, erased), (4, personal + 2));
+    assert_eq!((personal, erased), (5, personal + 2));
     for person in [team.dispatcher, team.admin] {
         person.syncs_wholly();
         let db = rusqlite::Connection::open(person.database()).expect("it opens");

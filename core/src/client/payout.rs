@@ -85,22 +85,11 @@ impl FieldClient {
             let known = stored::get::<Payout>(&mut seam(action.db), payout_of(farmer_id))?;
             require_current(basis, payout_of(farmer_id), version_of(known.as_ref()))?;
             // What is equal is not written, and is no second value beside what somebody else writes.
-            let is_new = |is_known: fn(&Payout, &PayoutInput) -> bool, input: &PayoutInput| {
-                known.as_ref().is_none_or(|found| !is_known(&found.record, input))
-            };
-            let input = PayoutInput { national_id, account };
-            let id = input.national_id.as_ref().filter(|_| {
-                is_new(
-                    |known, new| matches!((known.national_ids.as_slice(), &new.national_id), ([a], Some(b)) if a == b),
-                    &input,
-                )
-            });
-            let account = input.account.as_ref().filter(|_| {
-                is_new(
-                    |known, new| matches!((known.accounts.as_slice(), &new.account), ([a], Some(b)) if a == b),
-                    &input,
-                )
-            });
+            let (ids, accounts) = known
+                .as_ref()
+                .map_or_else(Default::default, |it| (&it.record.national_ids[..], &it.record.accounts[..]));
+            let id = national_id.as_ref().filter(|id| ids != std::slice::from_ref(*id));
+            let account = account.as_ref().filter(|account| accounts != std::slice::from_ref(*account));
             let puts = payout_puts(action.stamp, farmer_id, id, account, || self.environment.random());
             if !puts.is_empty() {
                 let saved = known.as_ref().map(|found| &found.stored);

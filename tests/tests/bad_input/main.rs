@@ -34,8 +34,10 @@ const WITHOUT_INPUT: [&str; 9] = [
 ];
 
 /// Calls that write nothing.
-const READS: [&str; 36] = [
+const READS: [&str; 41] = [
     "access",
+    "allowance",
+    "cash_book",
     "container_balances",
     "date",
     "day_book",
@@ -46,6 +48,7 @@ const READS: [&str; 36] = [
     "events",
     "export_report",
     "farmer",
+    "farmer_balance",
     "farmers",
     "held_record",
     "import_progress",
@@ -68,6 +71,8 @@ const READS: [&str; 36] = [
     "sync_status",
     "ticket",
     "today",
+    "track",
+    "track_points",
     "users",
     // The same calls with a ticket.
     "enrol_with",

@@ -2,14 +2,19 @@
 
 use farmtally_core::Error;
 use farmtally_core::client::{
-    Choice, ExportFormat, FarmerInput, FarmerView, ImportInput, LoadEdit, LoadView, OpenLoad, ReportCode, ReportQuery,
-    StartDraft,
+    Basis, Choice, ExportFormat, FarmerEdit, FarmerInput, FarmerView, ImportInput, LoadEdit, LoadView, OpenLoad,
+    PayoutInput, ReportCode, ReportQuery, StartDraft,
 };
+use farmtally_core::environment::Clock;
 use farmtally_core::limits::MAX_ODOMETER_KM;
+use farmtally_core::records::Advance;
+use farmtally_core::records::advance::{AdvanceKind, PaymentMethod};
 use farmtally_core::records::delivery::Reason;
-use farmtally_core::records::farmer::ContactDetails;
+use farmtally_core::records::farmer::{ContactDetails, PayoutAccount, PayoutField, PayoutMethod};
+use farmtally_core::records::load::TrackPoint;
 use farmtally_core::rules::Check;
-use farmtally_core::units::{ChangeHash, DeliveryId, FarmerId, LoadId};
+use farmtally_core::units::{ChangeHash, DeliveryId, FarmerId, LoadId, Money, Timestamp};
+use farmtally_tests::samples::{Sample, Subjects, minor};
 use farmtally_tests::{ADDRESS, Person, bag, reason};
 
 use super::{Cases, Subject, Yard};
@@ -60,6 +65,10 @@ fn registers(yard: &Yard, details: ContactDetails) -> Result<FarmerView, Error> 
     yard.asha.client.register_farmer(&input, &Check::ALL)
 }
 
+fn named(name: &str) -> ContactDetails {
+    ContactDetails { name: name.to_owned(), ..ContactDetails::default() }
+}
+
 fn renames(yard: &Yard, details: &ContactDetails) -> Result<FarmerView, Error> {
     yard.asha.client.edit_farmer(yard.farmer.farmer_id, yard.farmer.basis, details)
 }
@@ -69,6 +78,9 @@ pub(super) fn add(cases: &mut Cases) {
     joining(cases);
     changing(cases);
     farmers(cases);
+    payouts(cases);
+    tracks(cases);
+    money(cases);
     files(cases);
     servers(cases);
     inbox(cases);
@@ -189,7 +201,6 @@ fn farmers(cases: &mut Cases) {
             yard.asha.client.register_farmer(&input, &Check::ALL)
         });
     }
-    let named = |name: &str| ContactDetails { name: name.to_owned(), ..ContactDetails::default() };
     let from = |village: &str| ContactDetails { name: "Meena".into(), village: village.into(), ..Default::default() };
     let with = |phone: &str| ContactDetails { name: "Meena".into(), phone: phone.into(), ..Default::default() };
     cases.texts("register_farmer", "name", true, move |yard, text| registers(yard, named(text)));
@@ -202,16 +213,177 @@ fn farmers(cases: &mut Cases) {
         cases.add("register_farmer", "phone", &what, move |yard| registers(yard, with(&phone)));
         cases.add("edit_farmer", "phone", &what, move |yard| renames(yard, &with(&again)));
     }
+    let also = |phone: &str| ContactDetails { other_phones: vec![phone.into()], ..named("Meena") };
+    for phone in BAD_PHONES {
+        cases.add("register_farmer", "other_phones", phone, move |yard| registers(yard, also(phone)));
+        cases.add("edit_farmer", "other_phones", phone, move |yard| renames(yard, &also(phone)));
+    }
+    for (field, of) in [
+        ("local_name", (|it| ContactDetails { local_name: it, ..named("Meena") }) as fn(String) -> ContactDetails),
+        ("address", |it| ContactDetails { address: it, ..named("Meena") }),
+    ] {
+        cases.texts("register_farmer", field, false, move |yard, text| registers(yard, of(text.to_owned())));
+        cases.texts("edit_farmer", field, false, move |yard, text| renames(yard, &of(text.to_owned())));
+    }
+    for language in ["kannada!", "x", "k\0n", "\u{202e}kn", "ಕನ್ನಡ", "a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q-r-s"]
+    {
+        cases.add("edit_farmer", "language", language, move |yard| {
+            renames(yard, &ContactDetails { language: language.into(), ..named("Meena") })
+        });
+    }
     cases.bases("edit_farmer", Subject::Farmer, move |yard, basis| {
         yard.asha.client.edit_farmer(yard.farmer.farmer_id, basis, &named("Meena"))
     });
     cases.add("edit_farmer", "not_found", "the basis of the identity", move |yard| {
-        let basis = farmtally_core::client::Basis { document_id: yard.farmer.farmer_id.into(), ..yard.farmer.basis };
+        let basis = Basis { document_id: yard.farmer.farmer_id.into(), ..yard.farmer.basis };
         yard.asha.client.edit_farmer(yard.farmer.farmer_id, basis, &named("Meena"))
+    });
+    cases.ids("change_farmer", "not_found", Subject::Farmer, |yard, other| {
+        let basis = Basis { document_id: other, ..yard.farmer.identity_basis };
+        yard.asha.client.change_farmer(basis, &FarmerEdit::SetActive { is_active: false })
+    });
+    cases.add("change_farmer", "stale", "the basis of a version that never was", |yard| {
+        let basis = Basis { version: [0xff; 8], ..yard.farmer.identity_basis };
+        yard.asha.client.change_farmer(basis, &FarmerEdit::SetActive { is_active: false })
+    });
+    cases.add("change_farmer", "not_found", "the basis of the contact details", |yard| {
+        yard.asha.client.change_farmer(yard.farmer.basis, &FarmerEdit::SetActive { is_active: false })
+    });
+    cases.add("change_farmer", "tags", "21 tags", |yard| {
+        let tags = (0..21).map(|number| format!("T{number}").parse().expect("a tag")).collect();
+        yard.asha.client.change_farmer(yard.farmer.identity_basis, &FarmerEdit::SetTags { tags })
     });
     cases.ids("edit_farmer", "stale", Subject::Farmer, move |yard, id| {
         yard.asha.client.edit_farmer(id.into(), yard.farmer.basis, &named("Meena"))
     });
+}
+
+fn payouts(cases: &mut Cases) {
+    let name = "propose_payout";
+    let proposes = |yard: &Yard, farmer: FarmerId, input: PayoutInput| {
+        yard.asha.client.propose_payout(farmer, yard.farmer.payout.basis, &input)
+    };
+    let id = |id: &str| PayoutInput { national_id: Some(id.to_owned()), account: None };
+    let account = |method, account: &str| {
+        let account =
+            PayoutAccount { method, account: account.to_owned(), bank_code: String::new(), holder_name: String::new() };
+        PayoutInput { national_id: None, account: Some(account) }
+    };
+    let nothing = PayoutInput { national_id: None, account: None };
+    cases.add(name, "payout", "nothing", move |yard| proposes(yard, yard.farmer.farmer_id, nothing.clone()));
+    cases.texts(name, "national_id", true, move |yard, text| proposes(yard, yard.farmer.farmer_id, id(text)));
+    for wrong in ["123", "12_34", "१२३४"] {
+        cases.add(name, "national_id", wrong, move |yard| proposes(yard, yard.farmer.farmer_id, id(wrong)));
+    }
+    for (method, wrong) in [
+        (PayoutMethod::Bank, "123"),
+        (PayoutMethod::Bank, "-12345678.00e9!"),
+        (PayoutMethod::MobileMoney, ""),
+        (PayoutMethod::MobileMoney, "name@bank"),
+        (PayoutMethod::Upi, "name"),
+        (PayoutMethod::Upi, "@bank"),
+        (PayoutMethod::Upi, "a@b@c"),
+    ] {
+        cases.add(name, "account", &format!("{method}: {wrong}"), move |yard| {
+            proposes(yard, yard.farmer.farmer_id, account(method, wrong))
+        });
+    }
+    for method in PayoutMethod::ALL {
+        cases.texts(name, "account", true, move |yard, text| {
+            proposes(yard, yard.farmer.farmer_id, account(method, text))
+        });
+    }
+    for field in ["bank_code", "holder_name"] {
+        cases.texts(name, field, false, move |yard, text| {
+            let mut input = account(PayoutMethod::Bank, "12345678");
+            let of = input.account.as_mut().expect("an account");
+            text.clone_into(if field == "bank_code" { &mut of.bank_code } else { &mut of.holder_name });
+            proposes(yard, yard.farmer.farmer_id, input)
+        });
+    }
+    cases.ids(name, "not_found", Subject::Farmer, move |yard, other| proposes(yard, other.into(), id("12345678")));
+    cases.add(name, "stale", "the basis of the identity", move |yard| {
+        yard.asha.client.propose_payout(yard.farmer.farmer_id, yard.farmer.identity_basis, &id("12345678"))
+    });
+    cases.ids("reveal_payout", "not_found", Subject::Draft, |yard, other| {
+        yard.asha.client.reveal_payout(other.into(), PayoutField::Account, &reason("a question"))
+    });
+    cases.texts("reveal_payout", "reason", true, |yard, text| {
+        let why = Reason { code: text.to_owned(), text: String::new() };
+        yard.asha.client.reveal_payout(yard.farmer.farmer_id, PayoutField::Account, &why)
+    });
+}
+
+fn tracks(cases: &mut Cases) {
+    let name = "add_track";
+    let point = |yard: &Yard| TrackPoint {
+        at: yard.market.clock.now(),
+        latitude_e7: 131_000_000,
+        longitude_e7: 781_000_000,
+        accuracy_cm: 500,
+        provider: None,
+        is_mock: false,
+    };
+    let adds = |yard: &Yard, points: &[TrackPoint]| yard.asha.client.add_track(yard.departed.load_id, points);
+    cases.add(name, "points", "no point", move |yard| adds(yard, &[]));
+    for (what, wrong) in [
+        ("north of the pole", (|it| TrackPoint { latitude_e7: 900_000_001, ..it }) as fn(TrackPoint) -> TrackPoint),
+        ("south of everything", |it| TrackPoint { latitude_e7: i32::MIN, ..it }),
+        ("east of everything", |it| TrackPoint { longitude_e7: i32::MAX, ..it }),
+        ("before all phones", |it| TrackPoint { at: Timestamp(0), ..it }),
+        ("the end of time", |it| TrackPoint { at: Timestamp(i64::MAX), ..it }),
+    ] {
+        cases.add(name, "points", what, move |yard| adds(yard, &[point(yard), wrong(point(yard))]));
+    }
+    cases.add(name, "points", "a million points", move |yard| adds(yard, &vec![point(yard); 1_000_000]));
+    cases.ids(name, "not_found", Subject::Load, move |yard, other| {
+        yard.asha.client.add_track(other.into(), &[point(yard)])
+    });
+    cases.add(name, "not_allowed", "of a load that has not left", move |yard| {
+        yard.asha.client.add_track(yard.load.load_id, &[point(yard)])
+    });
+}
+
+fn money(cases: &mut Cases) {
+    let kolar = || "KOLAR".parse().expect("a code");
+    let advance = |yard: &Yard| {
+        let (delivery, load) = (yard.delivery.delivery_id, yard.load.load_id);
+        Advance::valid(&Subjects { delivery, load, farmer: yard.farmer.farmer_id })
+    };
+    cases.add("record_advance", "allowance_exceeded", "without a lease", move |yard| {
+        let cash = Advance { method: PaymentMethod::Cash, kind: AdvanceKind::Cash, ..advance(yard) };
+        yard.asha.client.record_advance(Some(&kolar()), cash, &Check::ALL)
+    });
+    cases.ids("record_advance", "farmer_id", Subject::Farmer, move |yard, other| {
+        let advance = Advance { farmer_id: other.into(), ..advance(yard) };
+        yard.asha.client.record_advance(Some(&kolar()), advance, &Check::ALL)
+    });
+    cases.bases("cancel_advance", Subject::Draft, |yard, basis| {
+        let why = Reason { code: "not_paid".into(), text: "the shop had none".into() };
+        yard.asha.client.cancel_advance(basis, &why)
+    });
+    for case in cases.0.iter_mut().filter(|it| it.command == "cancel_advance") {
+        // A draft is no advance.
+        case.expected = "not_found";
+    }
+    cases.add("cancel_advance", "evidence", "no evidence", |yard| {
+        yard.asha.client.cancel_advance(yard.draft.basis, &reason("not_paid"))
+    });
+    cases.texts("cancel_advance", "reason", true, |yard, text| {
+        let why = Reason { code: text.to_owned(), text: "the shop had none".into() };
+        yard.asha.client.cancel_advance(yard.draft.basis, &why)
+    });
+    for amount in [Money::MIN, minor(-1)] {
+        cases.add("count_cash", "counted_minor", &format!("{amount:?}"), move |yard| {
+            yard.asha.client.count_cash(&kolar(), yard.asha.client.date(), amount)
+        });
+    }
+    for centre in ["MALUR", "NOWHERE"] {
+        cases.add("count_cash", "out_of_scope", centre, move |yard| {
+            let centre = centre.parse().expect("a code");
+            yard.asha.client.count_cash(&centre, yard.asha.client.date(), Money::ZERO)
+        });
+    }
 }
 
 fn files(cases: &mut Cases) {

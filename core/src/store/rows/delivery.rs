@@ -243,11 +243,15 @@ fn sum(db: &mut dyn Reader, of: &str, params: &[Value<'_>]) -> Result<Sum, Error
 /// # Errors
 /// [`Error::Sql`] and other errors of the database.
 pub fn latest_day(db: &mut dyn Reader, scopes: &[Scope]) -> Result<Option<BusinessDate>, Error> {
-    let statement =
-        "SELECT max(business_day) FROM keys JOIN deliveries ON deliveries.scope = keys.scope GROUP BY keys.scope";
-    let keys: Vec<Value<'_>> = scopes.iter().map(ToValue::to_value).collect();
-    let latest = db.query_all_keys(&[Column::text("scope")], &keys, statement, |row| row.get(0))?;
-    Ok(latest.into_iter().max().flatten())
+    let mut latest = None;
+    for scope in scopes {
+        let of_scope =
+            db.query_one("SELECT max(business_day) FROM deliveries WHERE scope = ?1", &values![scope], |row| {
+                row.get::<Option<BusinessDate>>(0)
+            })?;
+        latest = latest.max(of_scope.flatten());
+    }
+    Ok(latest)
 }
 
 /// Returns the deliveries that are on these loads, all or a part, also voided ones.
