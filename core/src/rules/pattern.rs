@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::units::{BagType, Grams, Timestamp, UserId};
 
-    /// A generator of SplitMix64, with a fixed seed.
+    /// A generator of `SplitMix64`, with a fixed seed.
     struct Dice(u64);
 
     impl Dice {

@@ -44,9 +44,9 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
     let load_moved_at = moved.as_ref().map(|it| it.stamp.at);
     let load_id = moved.map_or(constants.load_id, |it| it.value);
     let (mut bags, mut lots) = weighed(fields, &snapshot, load_id, &mut voids_of)?;
-    let moves = parts::moves(fields)?;
-    parts::assign(&snapshot, &moves, &mut bags, &mut lots, &mut conflicts)?;
-    let moved_at = moves.iter().map(|it| it.stamp.at).chain(load_moved_at).max();
+    let part_moves = parts::moves(fields)?;
+    parts::assign(&snapshot, &part_moves, &mut bags, &mut lots, &mut conflicts)?;
+    let moved_at = part_moves.iter().map(|it| it.stamp.at).chain(load_moved_at).max();
     let declared_bags = fields.register("count", count, &mut conflicts)?.unwrap_or(snapshot.declared_bags);
     let bag_counts = fields
         .register("bags", |it: &Vec<BagCount>| counted(it), &mut conflicts)?
@@ -66,7 +66,7 @@ pub(super) fn project(delivery_id: DeliveryId, fields: &Fields) -> Result<Option
         business_date,
         load_id,
         moved_at,
-        moves,
+        moves: part_moves,
         declared_bags,
         readings,
         location: snapshot.location,
