@@ -175,6 +175,7 @@ fn lends<T>(market: &Market, person: &Person, syncs: &impl Fn(&Person) -> T) {
         reason_code: "labour".into(),
         reference: "V-19".into(),
         kind: AdvanceKind::Cash,
+        paper_entry: None,
     };
     person.client.record_advance(None, advance, &Check::ALL).expect("paid out");
 }

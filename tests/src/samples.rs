@@ -348,6 +348,7 @@ impl Sample for Advance {
             reason_code: "sowing".into(),
             reference: "V-17".into(),
             kind: AdvanceKind::InKind { items: vec![goods(3, 26_650), goods(1, 5)], store: "the yard".into() },
+            paper_entry: None,
         }
     }
 

@@ -42,6 +42,7 @@ fn cash(farmer_id: FarmerId, amount: i64) -> Advance {
         reason_code: "sowing".into(),
         reference: "V-17".into(),
         kind: AdvanceKind::Cash,
+        paper_entry: None,
     }
 }
 

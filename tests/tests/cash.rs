@@ -120,6 +120,7 @@ fn a_count_keeps_what_was_expected_and_a_difference_is_reviewed() {
         reason_code: "sowing".into(),
         reference: String::new(),
         kind: AdvanceKind::Cash,
+        paper_entry: None,
     };
     for method in [PaymentMethod::Cash, PaymentMethod::MobileMoney] {
         asha.client.record_advance(None, advance(method), &[]).expect("paid");

@@ -1,12 +1,14 @@
-//! Forms of paper books from which deliveries were entered.
+//! Forms of paper books from which deliveries and advances were entered.
 
 use farmtally_core::Error;
-use farmtally_core::client::{DeliveryView, DraftEdit, InboxKind};
+use farmtally_core::client::{Cell, DeliveryView, DraftEdit, InboxKind, ReportCode, ReportQuery, SimpleView};
 use farmtally_core::limits::MAX_SERIAL;
 use farmtally_core::paper::Wording;
-use farmtally_core::records::PaperEntry;
+use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::{Advance, PaperEntry};
 use farmtally_core::rules::Check;
 use farmtally_sync_server::ReferenceFile;
+use farmtally_tests::samples::{Sample, Subjects};
 use farmtally_tests::{Market, Person, bag, reason};
 
 /// A market whose centre has a book for deliveries with the forms 1001 to 1050, and one for advances.
@@ -139,6 +141,57 @@ fn the_receipt_names_the_form() {
     let delivery = asha.client.record_delivery(draft.basis, &[]).expect("recorded");
     let page = asha.client.receipt(delivery.delivery_id, Wording::default()).expect("a receipt");
     assert!(format!("{page:?}").contains("BOOK17 1030"));
+}
+
+/// An advance of goods that was written on a form first.
+fn gives(person: &Person, entry: &PaperEntry, accept: &[Check]) -> Result<SimpleView<Advance>, Error> {
+    let farmer = person.farmers("").expect("farmers").items[0].farmer_id;
+    let subjects = Subjects { delivery: [9; 16].into(), load: [9; 16].into(), farmer };
+    let advance = Advance { paper_entry: Some(entry.clone()), ..Advance::valid(&subjects) };
+    person.client.record_advance(None, advance, accept)
+}
+
+#[test]
+fn an_advance_that_was_written_on_paper_is_of_a_book_for_advances_and_counts_once() {
+    let mut market = market(807);
+    let (asha, ravi) = (market.hires("Asha", "dispatcher"), market.hires("Ravi", "dispatcher"));
+    asha.registers("Lakshmi Devi", "Vemagal", "");
+    asha.syncs_wholly();
+    ravi.syncs_wholly();
+    let asks = |person: &Person, entry: &PaperEntry| match gives(person, entry, &[]) {
+        Ok(view) => panic!("recorded: {view:?}"),
+        Err(Error::Confirm { checks }) => checks,
+        Err(other) => panic!("{other:?}"),
+    };
+    for other in [form("BOOK17", 1_005), form("BOOK18", 1_051), form("BOOK99", 1)] {
+        assert_eq!(asks(&asha, &other), [Check::PaperSerialUnknown], "{other:?}");
+    }
+    let huge = gives(&asha, &form("BOOK18", MAX_SERIAL + 1), &Check::ALL);
+    assert!(matches!(huge, Err(Error::Invalid { field: "paper_entry", .. })), "{huge:?}");
+    let entry = form("BOOK18", 1_005);
+    let first = gives(&asha, &entry, &[]).expect("recorded");
+    assert_eq!(first.content.paper_entry, Some(entry.clone()));
+    assert_eq!(asks(&asha, &entry), [Check::PaperSerialRepeated]);
+    let withdrawn = Reason { code: "not_given".into(), text: "the shop had none".into() };
+    asha.client.cancel_advance(first.basis, &withdrawn).expect("cancelled");
+    let here = gives(&asha, &entry, &[]).expect("recorded").record_id;
+    let there = gives(&ravi, &entry, &[]).expect("the other phone does not know").record_id;
+    for person in [&asha, &ravi, &asha, &ravi] {
+        person.syncs_wholly();
+    }
+    for person in [&asha, &ravi] {
+        assert_eq!(repeated(person), 1, "{}", person.name);
+        for (id, expected) in [(here, 1), (there, 1), (first.record_id, 0)] {
+            let reviews = person.client.simple_record::<Advance>(id).expect("an advance").reviews;
+            assert_eq!(reviews.len(), expected, "{reviews:?}");
+        }
+    }
+    gives(&asha, &form("BOOK18", 1_007), &[]).expect("recorded");
+    let report = asha.client.report(&ReportQuery::new(ReportCode::MissingSerials)).expect("a report");
+    let of_book = report.rows.iter().filter(|row| row[1] == Cell::Text("BOOK18".into()));
+    let missing: Vec<&[Cell]> = of_book.map(|row| &row[2..5]).collect();
+    let run = |from, to| [Cell::Text("advances".into()), Cell::Number(from), Cell::Number(to)];
+    assert_eq!(missing, [run(1_001, 1_004), run(1_006, 1_006)]);
 }
 
 #[test]

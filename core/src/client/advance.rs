@@ -4,10 +4,11 @@
 //! neither a purge nor a cancelled advance returns anything.
 
 use super::action::Action;
+use super::delivery::check_paper_entry;
 use super::simple_sums::all;
 use super::{Author, Basis, FieldClient, SimpleView, require_visible};
 use crate::Error;
-use crate::decisions::{Lease, RuleSet};
+use crate::decisions::{Lease, PaperPurpose, RuleSet};
 use crate::error::SpendingLimit;
 use crate::limits::COMMON_DAYS;
 use crate::records::advance::AdvanceKind;
@@ -106,10 +107,15 @@ impl FieldClient {
         })
     }
 
-    /// Checks an advance against all that this phone knows, before it is written.
-    pub(super) fn check_advance(&self, action: &Action<'_>, content: &Advance, accept: &[Check]) -> Result<(), Error> {
+    /// Requires that an advance is possible by all that this phone knows, before it is written. Returns the checks that it needs.
+    pub(super) fn check_advance(
+        &self,
+        action: &Action<'_>,
+        scope: &Scope,
+        content: &Advance,
+    ) -> Result<Vec<Check>, Error> {
         let (db, author, today): (&rusqlite::Connection, _, _) = (action.db, action.author, self.date());
-        let mut known = advances_of(db, author, content.farmer_id)?;
+        let (mut known, mut checks) = (advances_of(db, author, content.farmer_id)?, Vec::new());
         let is_return = match &content.kind {
             AdvanceKind::Cash | AdvanceKind::InKind { .. } => false,
             AdvanceKind::OnAccount { delivery_id } => {
@@ -133,19 +139,18 @@ impl FieldClient {
                 corrections: Vec::new(),
                 conflicts: Vec::new(),
             });
-            require_accepted(
-                accept,
-                Check::AdvancesOverLimit,
-                outstanding(&open_advances(&known, today)).is_ok_and(|it| it <= limit),
-            )?;
+            if outstanding(&open_advances(&known, today)).map_or(true, |it| it > limit) {
+                checks.push(Check::AdvancesOverLimit);
+            }
         }
-        let days = content.date.0.saturating_sub(today.0);
-        require_accepted(accept, Check::UncommonDate, COMMON_DAYS.contains(&days))
+        if !COMMON_DAYS.contains(&content.date.0.saturating_sub(today.0)) {
+            checks.push(Check::UncommonDate);
+        }
+        if let (Some(entry), Some(centre)) = (&content.paper_entry, scope.centre()) {
+            checks.extend(check_paper_entry(action, entry, centre, PaperPurpose::Advances)?);
+        }
+        Ok(checks)
     }
-}
-
-fn require_accepted(accept: &[Check], check: Check, is_common: bool) -> Result<(), Error> {
-    if is_common || accept.contains(&check) { Ok(()) } else { Err(Error::Confirm { checks: vec![check] }) }
 }
 
 /// Returns the scopes with advances and cash of the granted centres.

@@ -9,10 +9,11 @@ use super::{
 };
 use crate::Error;
 use crate::decisions::RuleSet;
-use crate::limits::{MAX_BAGS, MAX_LOTS, MAX_SERIAL};
+use crate::limits::{MAX_BAGS, MAX_LOTS};
 use crate::permission::Capability;
 use crate::records::delivery::Reason;
 use crate::records::draft::Draft;
+use crate::records::simple::WrongField;
 use crate::records::{
     Bag, BagCount, BagSource, Delivery, Kind, Load, Lot, Mark, PaperEntry, Reading, check_bag_counts,
 };
@@ -291,9 +292,8 @@ impl Draft {
                 self.mark.clone_from(mark);
             }
             DraftEdit::SetPaperEntry(entry) => {
-                if entry.as_ref().is_some_and(|entry| entry.serial > MAX_SERIAL) {
-                    return Err(Error::invalid("paper_entry", format!("a form has at most the number {MAX_SERIAL}")));
-                }
+                let checked = entry.as_ref().map_or(Ok(()), PaperEntry::check);
+                checked.map_err(|WrongField { field, reason }| Error::invalid(field, reason))?;
                 self.paper_entry.clone_from(entry);
             }
             DraftEdit::SetOverloadReason(reason) => {

@@ -106,11 +106,11 @@ impl FieldClient {
             require_reference(action.db, author, &reference)?;
         }
         require_own_farmer(action.db, author, &content)?;
-        self.prepare(action, &mut content, accept)?;
+        let scope = self.scope_of(action, centre, &content)?;
+        self.prepare(action, &scope, &mut content, accept)?;
         if let Some(amount) = content.paid_out() {
             pay_out(action.db, author, amount, self.date())?;
         }
-        let scope = self.scope_of(action, centre, &content)?;
         let record_id = self.create_simple(action, &scope, content)?;
         simple_view(action.db, author, record_id)
     }
@@ -246,10 +246,16 @@ impl FieldClient {
     }
 
     /// Checks and completes what only some kinds need, by all that this phone knows.
-    fn prepare<C: SimpleKind>(&self, action: &Action<'_>, content: &mut C, accept: &[Check]) -> Result<(), Error> {
+    fn prepare<C: SimpleKind>(
+        &self,
+        action: &Action<'_>,
+        scope: &Scope,
+        content: &mut C,
+        accept: &[Check],
+    ) -> Result<(), Error> {
         let any: &mut dyn Any = content;
         if let Some(advance) = any.downcast_ref::<Advance>() {
-            self.check_advance(action, advance, accept)
+            Self::confirm(self.check_advance(action, scope, advance)?, accept)
         } else if let Some(movement) = any.downcast_ref::<CashMovement>() {
             check_movement(action.author, movement)
         } else if let Some(count) = any.downcast_mut::<CashCount>() {

@@ -34,7 +34,7 @@ open_codes! {
         CertificateExpired = "certificate_expired",
         /// With this delivery, the farmer's gross weight of the season was above the quota. Blocks settlement of the delivery.
         QuotaExceeded = "quota_exceeded",
-        /// Two or more deliveries that are not voided were entered from one paper form. Names them. Blocks settlement.
+        /// Two or more deliveries or advances that stand were entered from one paper form. Names them. Blocks settlement.
         PaperSerialRepeated = "paper_serial_repeated",
         /// A load weighs more than the highest limit of its lorry's payload, although perhaps no phone knew. Names the load. Blocks dispatch.
         OverCapacity = "over_capacity",

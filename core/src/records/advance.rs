@@ -6,7 +6,7 @@
 use minicbor::{Decode, Encode};
 
 use super::simple::{Reference, SimpleKind, TextField, WrongField, recorded, steps, within};
-use super::{Delivery, Farmer, RecordKind, Shape};
+use super::{Delivery, Farmer, PaperEntry, RecordKind, Shape};
 use crate::limits::{MAX_ADVANCE_ITEMS, MAX_COUNTED};
 use crate::permission::Capability;
 use crate::scope::ScopeForm;
@@ -133,6 +133,9 @@ pub struct Advance {
     /// What it is given for.
     #[n(6)]
     pub kind: AdvanceKind,
+    /// Paper form on which it was written first; `None` for none.
+    #[n(7)]
+    pub paper_entry: Option<PaperEntry>,
 }
 
 impl Advance {
@@ -213,6 +216,10 @@ impl SimpleKind for Advance {
         Self::paid_out(self)
     }
 
+    fn paper_entry(&self) -> Option<&PaperEntry> {
+        self.paper_entry.as_ref()
+    }
+
     fn texts(&mut self) -> Vec<TextField<'_>> {
         let mut texts = vec![
             TextField::required("reason_code", &mut self.reason_code),
@@ -234,6 +241,7 @@ impl SimpleKind for Advance {
 
     fn check(&self) -> Result<(), WrongField> {
         within("amount_minor", &self.amount_minor.minor(), &(1..=Money::MAX.minor()))?;
+        self.paper_entry.as_ref().map_or(Ok(()), PaperEntry::check)?;
         if (self.method == PaymentMethod::Goods) != self.kind.items().is_some() {
             return Err(WrongField::new("method", "is goods for goods, and another for money"));
         }

@@ -2,6 +2,8 @@
 
 use minicbor::{Decode, Encode};
 
+use super::simple::WrongField;
+use crate::limits::MAX_SERIAL;
 use crate::units::PaperBookCode;
 
 /// The numbered form of a paper book on which a record was written before it was entered.
@@ -14,4 +16,14 @@ pub struct PaperEntry {
     /// Number printed on the form.
     #[n(1)]
     pub serial: u32,
+}
+
+impl PaperEntry {
+    /// Checks the number, which a form of no book exceeds.
+    pub(crate) fn check(&self) -> Result<(), WrongField> {
+        if self.serial <= MAX_SERIAL {
+            return Ok(());
+        }
+        Err(WrongField::new("paper_entry", format!("a form has at most the number {MAX_SERIAL}")))
+    }
 }

@@ -99,6 +99,7 @@ mod tests {
             reason_code: "seed".into(),
             reference: String::new(),
             kind,
+            paper_entry: None,
         };
         Simple {
             record_id: [number; 16].into(),

@@ -193,7 +193,11 @@ mod tests {
         let (farmer_id, kind) = (FarmerId::from([7; 16]), AdvanceKind::Cash);
         let (amount_minor, date) = (minor(amount), BusinessDate(day));
         let (reason_code, reference) = ("seed".into(), String::new());
-        record(number, 2, Advance { farmer_id, amount_minor, method, date, reason_code, reference, kind })
+        record(
+            number,
+            2,
+            Advance { farmer_id, amount_minor, method, date, reason_code, reference, kind, paper_entry: None },
+        )
     }
 
     fn counted(number: u8, day: i32, amount: i64) -> Simple<CashCount> {

@@ -54,6 +54,7 @@ pub(super) fn pays(world: &mut World, who: usize) {
         reason_code: "sowing".into(),
         reference: String::new(),
         kind: AdvanceKind::Cash,
+        paper_entry: None,
     };
     let centre = world.centre(who);
     let result = world.phones[who].client().record_advance(Some(&centre), content, &Check::ALL);

@@ -41,6 +41,7 @@ pub(super) fn pays(person: &Person, rng: &mut StdRng, farmers: &[FarmerId]) {
             reason_code: "sowing".into(),
             reference: String::new(),
             kind: AdvanceKind::Cash,
+            paper_entry: None,
         };
         if is_goods {
             content.kind = AdvanceKind::InKind { items: vec![goods(quantity, price)], store: String::new() };

@@ -3,7 +3,7 @@
 use farmtally_core::client::{Allowance, FarmerBalance};
 use farmtally_core::records::advance::{AdvanceItem, AdvanceKind, PaymentMethod};
 use farmtally_core::records::cash_movement::CashHolder;
-use farmtally_core::records::{Advance, CashCount, CashMovement};
+use farmtally_core::records::{Advance, CashCount, CashMovement, PaperEntry};
 use farmtally_core::rules::{CashBook, CashLine, CashLineKind, OpenAdvance};
 use farmtally_core::units::{BusinessDate, DeliveryId, DocumentId, FarmerId, Money, Timestamp, UserId};
 
@@ -79,6 +79,9 @@ pub struct Advance {
     pub reference: String,
     /// What it is given for
     pub kind: AdvanceKind,
+    /// Paper form on which it was written first; null for none
+    #[uniffi(default = None)]
+    pub paper_entry: Option<PaperEntry>,
 }
 
 /// What the current user may still pay out on this phone.

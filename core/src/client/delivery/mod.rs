@@ -178,7 +178,7 @@ fn require_known(draft: &Draft, rules: &RuleSet) -> Result<(), Error> {
 }
 
 /// Returns the checks of the paper form on which a record was written first.
-fn check_paper_entry(
+pub(super) fn check_paper_entry(
     action: &Action<'_>,
     entry: &PaperEntry,
     centre: &CentreCode,

@@ -15,7 +15,8 @@ pub use step::{SimpleAct, SimpleEvent, SimpleState, SimpleStep};
 
 use super::shape::{SNAPSHOT, leading_stamp};
 use super::{
-    Class, Conflict, Error, Fields, KeyRule, Kind, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic, encode,
+    Class, Conflict, Error, Fields, KeyRule, Kind, PaperEntry, Privacy, Put, RecordKind, Shape, Stamp, Table, Topic,
+    encode,
 };
 use crate::limits::MAX_TEXT;
 use crate::permission::{Capability, Role};
@@ -85,6 +86,11 @@ pub trait SimpleKind:
 
     /// Returns the amount that its author paid out in money, which counts against the author's allowance on the device, if any.
     fn paid_out(&self) -> Option<Money> {
+        None
+    }
+
+    /// Returns the paper form on which it was written first, if any.
+    fn paper_entry(&self) -> Option<&PaperEntry> {
         None
     }
 
@@ -214,6 +220,10 @@ impl<C: SimpleKind> RecordKind for Simple<C> {
             (Column::int("device_code"), |it| it.made.device_code.to_value()),
             (Column::int("paid_out_minor"), |it| {
                 it.content.paid_out().map_or(Value::Null, |it| Value::int(it.minor()))
+            }),
+            (Column::text("paper_book"), |it| it.content.paper_entry().map_or(Value::Null, |it| it.book.to_value())),
+            (Column::int("paper_serial"), |it| {
+                it.content.paper_entry().map_or(Value::Null, |it| Value::int(it.serial))
             }),
             (Column::int("made_at_ms"), |it| it.made.at.wall_ms.to_value()),
             (Column::int("made_counter"), |it| it.made.at.counter.to_value()),

@@ -164,6 +164,8 @@ CREATE TABLE simple_records (
     user_id        BYTEA NOT NULL,
     device_code    BIGINT NOT NULL,
     paid_out_minor BIGINT,                      -- money that its author paid out, withdrawn or not; null: none
+    paper_book     TEXT COLLATE "C",                         -- with paper_serial: the form on which it was written first; null: none
+    paper_serial   BIGINT,
     made_at_ms     BIGINT NOT NULL,             -- with made_counter: the hybrid time; with the id, the key of paging
     made_counter   BIGINT NOT NULL,
     conflicts      BIGINT NOT NULL
@@ -176,6 +178,7 @@ CREATE INDEX simple_records_by_time ON simple_records (organisation, kind, made_
 CREATE INDEX simple_records_by_subject ON simple_records (organisation, about_id, kind, made_at_ms, made_counter, record_id) WHERE about_id IS NOT NULL;
 CREATE INDEX simple_records_by_farmer ON simple_records (organisation, farmer_id, kind) WHERE farmer_id IS NOT NULL;
 CREATE INDEX simple_records_paid_out ON simple_records (organisation, user_id, device_code, paid_out_minor) WHERE paid_out_minor IS NOT NULL;
+CREATE INDEX simple_records_by_paper ON simple_records (organisation, paper_book, paper_serial, state) WHERE paper_book IS NOT NULL;
 CREATE INDEX simple_records_by_day ON simple_records (organisation, kind, business_day) WHERE business_day IS NOT NULL;
 
 -- Few rows are in conflict, so these indexes cost almost nothing.
