@@ -76,7 +76,7 @@ pub struct FarmerName {
 
 /// What makes a paper checkable: the content of its QR code, which is a code with a signed digest that the caller made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature {
+pub struct Proof {
     /// Content of the QR code, without personal data.
     pub code: String,
     /// Short form of the digest, printed below the code for people without a reader.
@@ -132,14 +132,14 @@ impl Writer {
     }
 
     /// Adds the places to sign and the code of the paper.
-    pub(super) fn end(&mut self, signers: &[Word], signature: Option<&Signature>) {
+    pub(super) fn end(&mut self, signers: &[Word], proof: Option<&Proof>) {
         for signer in signers {
             let text = self.wording.fill(Word::SignatureOf, self.wording.word(*signer));
             self.page.push(Line::Signature(text));
         }
-        if let Some(signature) = signature {
+        if let Some(proof) = proof {
             self.page.push(Line::centred(self.wording.word(Word::CheckCode)));
-            self.page.push(Line::Qr { content: signature.code.clone(), caption: signature.digest.clone() });
+            self.page.push(Line::Qr { content: proof.code.clone(), caption: proof.digest.clone() });
         }
     }
 

@@ -1,6 +1,6 @@
 //! The manifest of a load.
 
-use super::document::{Heading, Instant, Signature, Writer};
+use super::document::{Heading, Instant, Proof, Writer};
 use super::model::{Cell, Line, Page};
 use super::wording::Wording;
 use super::words::Word;
@@ -34,7 +34,7 @@ pub struct Manifest {
     /// Gross weight of all lines.
     pub gross: Grams,
     /// Code with the signed digest of the manifest.
-    pub signature: Option<Signature>,
+    pub proof: Option<Proof>,
 }
 
 /// A delivery, or a part of one, on a load.
@@ -78,7 +78,7 @@ impl Manifest {
         writer.strong_pair(Word::Deliveries, &deliveries);
         writer.strong_pair(Word::Bags, &wording.count(self.bag_count));
         writer.strong_pair(Word::Gross, &wording.weight(self.gross));
-        writer.end(&[Word::Clerk, Word::Driver, Word::Receiver], self.signature.as_ref());
+        writer.end(&[Word::Clerk, Word::Driver, Word::Receiver], self.proof.as_ref());
         writer.short(&self.heading.organisation, 4);
         writer.short_pair(Word::Load, &self.load, 0);
         writer.short_pair(Word::Version, &wording.count(self.version), 2);

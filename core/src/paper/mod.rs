@@ -42,7 +42,7 @@ mod wording;
 mod words;
 
 pub use day_book::{DayBook, DayBookLine};
-pub use document::{CopyNumber, FarmerName, Heading, Instant, Signature};
+pub use document::{CopyNumber, FarmerName, Heading, Instant, Proof};
 pub use manifest::{Manifest, ManifestLine};
 pub use model::{Align, Cell, Line, Page, PaperWidth, ShortLine};
 pub use printer::{PrintEnd, PrintResult, Printer, PrinterFault, print};

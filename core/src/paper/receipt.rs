@@ -1,6 +1,6 @@
 //! The receipt of a delivery.
 
-use super::document::{FarmerName, Heading, Instant, Signature, Writer};
+use super::document::{FarmerName, Heading, Instant, Proof, Writer};
 use super::model::{Cell, Line, Page};
 use super::wording::Wording;
 use super::words::Word;
@@ -58,7 +58,7 @@ pub struct Receipt {
     /// Number of the receipt that replaces this one.
     pub replaced_by: Option<String>,
     /// Code with the signed digest.
-    pub signature: Option<Signature>,
+    pub proof: Option<Proof>,
 }
 
 /// Part of a delivery with one grade.
@@ -257,7 +257,7 @@ impl Receipt {
             writer.pair(Word::Load, load);
             writer.pair(Word::Lorry, lorry);
         }
-        writer.end(&[Word::Farmer, Word::Clerk], self.signature.as_ref());
+        writer.end(&[Word::Farmer, Word::Clerk], self.proof.as_ref());
         self.write_short(&mut writer);
         writer.page
     }

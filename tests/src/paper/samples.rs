@@ -2,7 +2,7 @@ use farmtally_core::decisions::{Deduction, EffectiveReading, MoistureMethod};
 use farmtally_core::paper::{
     AdvanceLine, AdvanceWord, Advances, AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DayBook, DayBookLine,
     DeductionLine, DeliveryLine, FarmerName, Figure, Fonts, Heading, Instant, Language, Manifest, ManifestLine,
-    MoistureLine, Page, Price, PriceUnit, Receipt, ReceiptGroup, Scale, Signature, Statement, Value, Word,
+    MoistureLine, Page, Price, PriceUnit, Proof, Receipt, ReceiptGroup, Scale, Statement, Value, Word,
 };
 use farmtally_core::rules::LineKind;
 use farmtally_core::units::{BusinessDate, Currency, Grams, Percent, Timestamp};
@@ -135,12 +135,12 @@ pub fn receipt(language: Language) -> Receipt {
         paper_form: Some("BOOK17 1042".into()),
         replaces: None,
         replaced_by: None,
-        signature: Some(signature()),
+        proof: Some(proof()),
     }
 }
 
-fn signature() -> Signature {
-    Signature { code: "FTR1-KOLAR-13-17-W-9J4QXK7TB2M5".into(), digest: "9J4Q XK7T B2M5".into() }
+fn proof() -> Proof {
+    Proof { code: "FTR1-KOLAR-13-17-W-9J4QXK7TB2M5".into(), digest: "9J4Q XK7T B2M5".into() }
 }
 
 fn manifest(language: Language) -> Manifest {
@@ -169,7 +169,7 @@ fn manifest(language: Language) -> Manifest {
         ],
         bag_count: 182,
         gross: Grams(11_116_500),
-        signature: Some(Signature { code: "FTM1-KOLAR-1121-13-2-2-51WQ8F0Z".into(), digest: "51WQ 8F0Z".into() }),
+        proof: Some(Proof { code: "FTM1-KOLAR-1121-13-2-2-51WQ8F0Z".into(), digest: "51WQ 8F0Z".into() }),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Desk;
 use crate::Error;
 use crate::client::load::{hash_of, manifest_of};
-use crate::paper::{CopyNumber, Manifest, ManifestLine, Signature};
+use crate::paper::{CopyNumber, Manifest, ManifestLine, Proof};
 use crate::records::load::CloseRequest;
 use crate::records::{Delivery, Load};
 use crate::store::records::get;
@@ -47,7 +47,7 @@ impl Desk<'_> {
             bag_count: lines.iter().fold(0, |sum, line| sum.saturating_add(line.bags)),
             gross: lines.iter().map(|line| line.gross).sum::<Grams>(),
             lines: printed,
-            signature: Some(Signature { digest: hash.chars().take(16).collect(), code: format!("FTM1-{hash}") }),
+            proof: Some(Proof { digest: hash.chars().take(16).collect(), code: format!("FTM1-{hash}") }),
         })
     }
 }

@@ -7,8 +7,8 @@ use crate::Error;
 use crate::client::warnings::instruments_used;
 use crate::decisions::{FactorUnit, RuleSet, WeighingRules};
 use crate::paper::{
-    Amendment, BagLine, Change, CopyNumber, DeductionLine, Figure, LotLine, MoistureLine, Price, Receipt, ReceiptGroup,
-    Scale, Signature, Value, Word,
+    Amendment, BagLine, Change, CopyNumber, DeductionLine, Figure, LotLine, MoistureLine, Price, Proof, Receipt,
+    ReceiptGroup, Scale, Value, Word,
 };
 use crate::protocol::receipt_code::ReceiptCode;
 use crate::records::{Delivery, Reading};
@@ -53,11 +53,11 @@ impl Desk<'_> {
             paper_form: delivery.paper_entry.as_ref().map(|it| format!("{} {}", it.book, it.serial)),
             replaces: self.receipt_of(delivery.replaces)?,
             replaced_by: self.receipt_of(replaced_by)?,
-            signature: Some(self.signature(delivery, version, &totals)),
+            proof: Some(self.proof(delivery, version, &totals)),
         })
     }
 
-    fn signature(&self, delivery: &Delivery, version: [u8; 8], totals: &Totals) -> Signature {
+    fn proof(&self, delivery: &Delivery, version: [u8; 8], totals: &Totals) -> Proof {
         let installation = &self.author.installation;
         let code = ReceiptCode {
             delivery_id: delivery.delivery_id,
@@ -69,7 +69,7 @@ impl Desk<'_> {
             is_voided: delivery.is_voided(),
             device_id: installation.device_id,
         };
-        Signature { code: code.sign(&installation.key), digest: code.digest() }
+        Proof { code: code.sign(&installation.key), digest: code.digest() }
     }
 
     /// Returns the scale if the whole delivery was weighed on one, as far as this phone knows it.
