@@ -37,7 +37,8 @@ pub struct Person {
     pub network: Network,
     /// Folder of the phone's files.
     pub folder: PathBuf,
-    centre: CentreCode,
+    /// Centre at which the methods record.
+    pub centre: CentreCode,
     environment: Environment,
     /// The clock of all phones.
     pub clock: Arc<TestClock>,

@@ -221,7 +221,7 @@ impl Market {
         self.hires_at(name, role, "KOLAR")
     }
 
-    /// A person with a phone that is enrolled at a centre. The person's methods still record at KOLAR.
+    /// A person with a phone that is enrolled at a centre. The person's methods record at KOLAR, unless [`Person::centre`] is set.
     pub fn hires_at(&mut self, name: &str, role: &str, centre: &str) -> Person {
         let person = self.meets(name);
         person.client.enrol(&person.network, ADDRESS, &self.code(name, role, centre), "test phone").expect("enrolled");
@@ -320,10 +320,13 @@ pub(crate) fn fingerprint_of(db: &rusqlite::Connection) -> String {
         let sql = format!("SELECT concat_ws('|', {}) FROM {table} ORDER BY {order}", columns.join(", "));
         let mut statement = db.prepare(&sql).expect("a table; a frozen database may lack it: just accept-databases");
         let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("rows");
+        let mut rows: Vec<String> = rows.collect::<Result<_, _>>().expect("rows");
+        // A review of several centres has a row for each.
+        rows.dedup();
         for row in rows {
             text.push_str(table.split(' ').next().unwrap_or_default());
             text.push('|');
-            text.push_str(&row.expect("a row"));
+            text.push_str(&row);
             text.push('\n');
         }
     }

@@ -118,6 +118,31 @@ fn a_form_that_two_phones_entered_is_reviewed_once_and_only_if_neither_is_voided
 }
 
 #[test]
+fn a_form_that_two_centres_entered_is_reviewed_once_on_the_phones_of_both() {
+    let mut market = market(808);
+    let (asha, mut manju) = (market.hires("Asha", "dispatcher"), market.hires_at("Manju", "dispatcher", "MALUR"));
+    manju.centre = "MALUR".parse().expect("a code");
+    for person in [&asha, &manju] {
+        person.registers("Lakshmi Devi", "Vemagal", "");
+        let draft = copies(person, &form("BOOK17", 1_040));
+        person.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
+    }
+    for person in [&asha, &manju, &asha] {
+        person.syncs_wholly();
+    }
+    assert_eq!((repeated(&asha), repeated(&manju)), (1, 1));
+    // Who works at both centres sees one review.
+    let both = market.hires("Ravi", "dispatcher");
+    let session = both.client.session().expect("a session");
+    let centres = ["KOLAR".parse().expect("a code"), "MALUR".parse().expect("a code")];
+    let role = farmtally_core::permission::Role::Dispatcher;
+    market.server.grant(market.organisation, session.device_code, "Ravi", role, &centres).expect("granted");
+    both.syncs_wholly();
+    both.syncs_wholly();
+    assert_eq!(repeated(&both), 1);
+}
+
+#[test]
 fn a_delivery_that_is_recorded_again_for_another_farmer_keeps_its_form() {
     let mut market = market(804);
     let asha = market.hires("Asha", "dispatcher");

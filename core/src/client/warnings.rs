@@ -2,38 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Author, FieldClient, is_within};
+use super::{Author, is_within};
 use crate::Error;
 use crate::decisions::{Instrument, RuleSet, WeighingRules};
 use crate::limits::MAX_CHECKS_READ;
 use crate::records::draft::Draft;
 use crate::records::simple::SimpleState;
-use crate::records::{InstrumentCheck, Kind, Simple};
+use crate::records::{Bag, InstrumentCheck, Kind, Simple};
 use crate::rules::{Instruments, LastCheck, Warning, pattern_warnings};
 use crate::store::rows::ListOrder;
 use crate::store::simple::{SimpleFilter, list};
 use crate::store::{records as stored, seam};
-use crate::units::{CentreCode, InstrumentCode, Timestamp};
+use crate::units::{BusinessDate, CentreCode, InstrumentCode, Timestamp};
 
-impl FieldClient {
-    /// Returns the warnings about the instruments of a draft and the patterns of its weights.
-    pub(super) fn warnings_of(
-        &self,
-        db: &rusqlite::Connection,
-        author: &Author,
-        draft: &Draft,
-        rules: Option<&RuleSet>,
-    ) -> Result<Vec<Warning>, Error> {
-        let of_bags = draft.bags.iter().filter_map(|it| it.scale.as_ref());
-        let named = of_bags.chain(draft.lots.iter().filter_map(|it| it.scale.as_ref()));
-        let named = named.chain(draft.readings.iter().filter_map(|it| it.meter.as_ref())).collect();
-        let weighing = rules.map_or_else(WeighingRules::default, |rules| rules.weighing);
-        let instruments = instruments_used(db, author, &draft.centre, &named, weighing, None)?;
-        let mut warnings = instruments.warnings(draft, self.date());
-        let interval = |bag: &crate::records::Bag| instruments.interval(bag.scale.as_ref(), bag.gross.grams().0);
-        warnings.extend(pattern_warnings(&draft.bags, &weighing, interval));
-        Ok(warnings)
-    }
+/// Returns the warnings about the instruments of a draft, by their checks up to a time if there is one, and the patterns of its weights.
+/// Readings are of the day `read_on`.
+pub(super) fn warnings_of(
+    db: &rusqlite::Connection,
+    author: &Author,
+    draft: &Draft,
+    rules: Option<&RuleSet>,
+    read_on: BusinessDate,
+    until: Option<Timestamp>,
+) -> Result<Vec<Warning>, Error> {
+    let of_bags = draft.bags.iter().filter_map(|it| it.scale.as_ref());
+    let named = of_bags.chain(draft.lots.iter().filter_map(|it| it.scale.as_ref()));
+    let named = named.chain(draft.readings.iter().filter_map(|it| it.meter.as_ref())).collect();
+    let weighing = rules.map_or_else(WeighingRules::default, |rules| rules.weighing);
+    let instruments = instruments_used(db, author, &draft.centre, &named, weighing, until)?;
+    let mut warnings = instruments.warnings(draft, read_on);
+    let interval = |bag: &Bag| instruments.interval(bag.scale.as_ref(), bag.gross.grams().0);
+    warnings.extend(pattern_warnings(&draft.bags, &weighing, interval));
+    Ok(warnings)
 }
 
 /// Returns those of the named instruments that the office knows, with the last check of each at a centre that this phone knows; of checks up

@@ -87,7 +87,7 @@ impl DecisionKind for Review {
     const AUDIENCE: Audience = Audience::Scope;
     const STORED: StoredAs<Self> = StoredAs::Rows(Table {
         name: "reviews",
-        key: "review_id",
+        key: "review_id, scope",
         columns: &[
             (Column::blob("review_id"), |it| it.review_id.to_value()),
             (Column::text("code"), |it| it.code.to_value()),

@@ -11,6 +11,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::VerifyingKey;
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::decisions::{DecidedBy, Decision, DecisionKind, DeviceOrder, Order};
@@ -18,8 +20,9 @@ use farmtally_core::protocol::RefusalCode;
 use farmtally_core::protocol::bundle::{Bundle, BundleHeader};
 use farmtally_core::protocol::message::{BundleVerdict, DeviceHead, Verdict};
 use farmtally_core::scope::Scope;
-use farmtally_core::store::decisions;
-use farmtally_core::units::{BundleHash, ChangeHash, DocumentId, Timestamp};
+use farmtally_core::store::sql::Value;
+use farmtally_core::store::{decisions, records};
+use farmtally_core::units::{BundleHash, CentreCode, ChangeHash, DocumentId, Timestamp, ToValue};
 
 use crate::Error;
 use crate::reviews::Finding;
@@ -165,13 +168,26 @@ pub(crate) fn decide_all<D: DecisionKind>(
     cursors.iter().zip(&decisions).try_for_each(|(cursor, it)| db.apply_decision(&cursor.scope, cursor.sequence, it))
 }
 
-/// Raises the reviews that are not stored yet, each once, in the scope of its finding.
+/// Raises the reviews that are not stored yet, each once for a centre: in the scope of its finding, and for each other centre in the scope of
+/// its first record there.
 fn raise(db: &mut WriteTransaction<'_>, commit_id: u64, findings: Vec<Finding>, now: Timestamp) -> Result<(), Error> {
     let mut found: Vec<_> = findings.into_iter().map(|it| (it.code.review(it.documents), it.scope)).collect();
     found.sort_by_key(|(review, _)| review.review_id);
     found.dedup_by_key(|(review, _)| review.review_id);
+    let named: Vec<Value<'_>> = found.iter().flat_map(|(review, _)| &review.documents).map(ToValue::to_value).collect();
+    let named = records::find_all(db.reader(), &named)?;
     let known = decisions::reviews_of(db.reader(), found.iter().map(|(review, _)| review.review_id))?;
-    found.retain(|(review, _)| !known.contains(&review.review_id));
-    let new: Vec<_> = found.iter().map(|(review, scope)| (scope, review)).collect();
+    let mut new = Vec::new();
+    for (review, scope) in &found {
+        let is_known = |centre: Option<&CentreCode>| {
+            known.iter().any(|(id, scope)| *id == review.review_id && scope.centre() == centre)
+        };
+        let others = review.documents.iter().filter_map(|document| Some(&named.get(document)?.scope));
+        let mut of_centres = BTreeMap::from([(scope.centre(), scope)]);
+        for other in others.filter(|other| other.centre().is_some()) {
+            of_centres.entry(other.centre()).or_insert(other);
+        }
+        new.extend(of_centres.into_iter().filter(|(centre, _)| !is_known(*centre)).map(|(_, scope)| (scope, review)));
+    }
     decide_all(db, commit_id, &new, &DecidedBy::server(now))
 }

@@ -50,6 +50,9 @@ fn files_have_the_rows_of_the_report_and_no_formula() {
             ReportCode::Farmers,
             ReportCode::CashBook,
             ReportCode::MissingSerials,
+            ReportCode::Variances,
+            ReportCode::Utilisation,
+            ReportCode::Instruments,
         ];
         let takes_farmer = !is_of_none.contains(&code);
         let query = ReportQuery {

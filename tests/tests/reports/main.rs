@@ -3,6 +3,7 @@
 mod files;
 mod money;
 mod script;
+mod signals;
 
 use farmtally_core::client::{Cell, ExportFormat, ReportCode, ReportQuery};
 use farmtally_core::limits::{MAX_REPORT_ROWS, MAX_TOP};

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use farmtally_core::client::{DeliveryEdit, DraftEdit, ReadingInput, ReportCode, ReportQuery};
+use farmtally_core::decisions::Lorry;
 use farmtally_core::limits::MAX_PAGE;
 use farmtally_core::records::delivery::{DeliveryBag, DeliveryLot};
 use farmtally_core::records::load::LoadState;
@@ -219,6 +220,7 @@ fn raw_records(person: &Person, zone_minutes: i16) -> String {
         let manifest = load.close_requests.iter().flat_map(|it| &it.manifest).map(|it| it.delivery_id.to_string());
         lines.push(json!({
             "kind": "load", "id": id.to_string(), "number": load.header.number(), "lorry": load.lorry.as_str(),
+            "payload_g": reference.latest::<Lorry>(load.lorry.as_str()).expect("a lorry").payload.0,
             "is_shut": !matches!(load.state(), LoadState::Planned | LoadState::Open),
             "manifest": manifest.collect::<Vec<_>>(),
         }));
@@ -268,6 +270,12 @@ fn every_report_has_the_sums_of_an_independent_script_in_two_time_zones() {
             assert!(!expected.is_empty());
             assert_eq!(sorted(found), sorted(expected), "{report} in zone {zone_minutes}");
         }
+        let stock: Vec<Value> =
+            rows(&asha, &ReportQuery::new(ReportCode::Stock)).into_iter().map(Value::Array).collect();
+        assert_eq!(json!(stock), expected["stock"]);
+        let used = rows(&asha, &ReportQuery::new(ReportCode::Utilisation)).into_iter();
+        let used = used.map(|row| json!([row[1], row[2], row[4], row[5], row[6], row[7]])).collect();
+        assert_eq!(sorted(used), sorted(expected["utilisation"].as_array().expect("rows").clone()));
         let top = ReportQuery { top: TOP, ..ReportQuery::new(ReportCode::TopFarmers) };
         let top: Vec<Value> = rows(&asha, &top).into_iter().map(Value::Array).collect();
         assert_eq!(json!(top), expected["top_farmers"]);

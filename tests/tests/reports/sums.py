@@ -34,11 +34,15 @@ def weights(it, grade):
     return reading, [count, gross, tare, 0, shrink, 0, gross - tare - shrink]
 
 
+def grades_of(it):
+    return {part["grade"] for part in [bag for bag in it["bags"] if not bag["is_voided"]] + it["lots"] + it["counts"]}
+
+
 for it in deliveries:
     local_day = (it["recorded_ms"] + rules["zone_minutes"] * 60_000) // 86_400_000
     assert it["is_date_amended"] or local_day == it["day"], f"{it} counts on another day than it was recorded"
     counted = [bag for bag in it["bags"] if not bag["is_voided"]]
-    grades = {part["grade"]: weights(it, part["grade"]) for part in counted + it["lots"] + it["counts"]}
+    grades = {grade: weights(it, grade) for grade in grades_of(it)}
     load, total = loads.get(it["load"]), [sum(column) for column in zip([0] * 7, *(w for _, w in grades.values()))]
     sums = lambda weight: [0, 1] + [0] * 7 if it["is_voided"] else [1, 0, *weight]
     added(reports["by_farmer"], (it["farmer_code"], it["farmer_name"]), sums(total))
@@ -106,5 +110,12 @@ for book, first, last in rules["books"]:
         elif run:
             rows["missing_serials"].append(["KOLAR", book, "deliveries", run[0], run[-1], len(run)])
             run = []
+waiting = [(it, [sum(c) for c in zip([0] * 7, *(weights(it, g)[1] for g in grades_of(it)))]) for it in deliveries if not it["is_voided"] and not loads.get(it["load"])]
+rows["stock"] = [["KOLAR", "TOMATO", len(waiting), *(sum(w[n] for _, w in waiting) for n in (0, 1, 6)), min((it["day"], it["date"]) for it, _ in waiting)[1]]]
+on = lambda load: [row for row in rows["by_load"] if row[0] == load["number"]] or [[None] * 4 + [0] * 2]
+rows["utilisation"] = [
+    [it["number"], it["lorry"], on(it)[0][4], on(it)[0][5], it["payload_g"], divided(on(it)[0][5] * 10_000, it["payload_g"])]
+    for it in loads.values()
+]
 rows["late_deliveries"], rows["amendments"] = sorted(late), acts
 print(json.dumps(rows))

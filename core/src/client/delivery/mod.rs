@@ -19,6 +19,7 @@ use super::draft::find_draft;
 use super::land::check_land;
 use super::load::check_load;
 use super::signature::signatures_under;
+use super::warnings::warnings_of;
 use super::{Basis, FieldClient, not_found, require_current, require_visible};
 use crate::Error;
 use crate::decisions::{PaperBook, PaperPurpose, RuleSet, Windows};
@@ -115,7 +116,7 @@ impl FieldClient {
 
     fn checks_of(&self, action: &Action<'_>, draft: &Draft, rules: &RuleSet) -> Result<Vec<Check>, Error> {
         let mut checks = check_delivery(draft, rules, self.date());
-        let warnings = self.warnings_of(action.db, action.author, draft, Some(rules))?;
+        let warnings = warnings_of(action.db, action.author, draft, Some(rules), self.date(), None)?;
         checks.extend(warnings.iter().map(|it| it.check).collect::<std::collections::BTreeSet<_>>());
         if action.stamp.clock_suspect {
             checks.push(Check::ClockInDoubt);

@@ -1,6 +1,7 @@
 //! Deliveries and drafts as screens show them.
 
 use crate::client::signature::signatures_under;
+use crate::client::warnings::warnings_of;
 use crate::client::{Author, Basis, FieldClient, SimpleView};
 use crate::decisions::ReviewCode;
 use crate::records::delivery::{DeliveryBag, DeliveryLot, DeliveryReading, LoadPart, Print, Reason};
@@ -379,7 +380,7 @@ impl FieldClient {
             voids: Vec::new(),
             conflicts: Vec::new(),
             reviews: Vec::new(),
-            warnings: self.warnings_of(db, author, draft, rules)?,
+            warnings: warnings_of(db, author, draft, rules, self.date(), None)?,
         })
     }
 }

@@ -3,12 +3,10 @@
 use super::scan::Weighed;
 use super::{Cell, Run, Sink};
 use crate::Error;
-use crate::limits::MAX_PAGE;
 use crate::records::delivery::LoadPart;
 use crate::records::load::LoadState;
 use crate::records::{Act, Load};
-use crate::store::records as stored;
-use crate::store::rows::{self, DeliveryRow, ListOrder, LoadFilter, LoadRow, Part};
+use crate::store::rows::{self, DeliveryRow, LoadRow};
 use crate::store::seam;
 use crate::units::{ReceiptNumber, Timestamp};
 
@@ -74,19 +72,7 @@ impl Run<'_> {
     }
 
     pub(super) fn late_deliveries(&self, sink: Sink<'_>) -> Result<(), Error> {
-        let (from, to) = (self.query.from_date, self.query.to_date);
-        let filter = LoadFilter { states: SHUT.to_vec(), from, to, ..LoadFilter::default() };
-        let mut part = Part { order: ListOrder::OldestFirst, after: None, limit: MAX_PAGE };
-        loop {
-            let page = rows::loads(&mut seam(self.db), &self.scopes, &filter, &part)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            part.after = Some(last.key());
-            for row in page {
-                if let Some(found) = stored::get::<Load>(&mut seam(self.db), row.load_id)? {
-                    self.late_on(&row, &found.record, sink)?;
-                }
-            }
-        }
+        self.each_load(&SHUT, &mut |row, load| self.late_on(row, load, sink))
     }
 
     fn late_on(&self, row: &LoadRow, load: &Load, sink: Sink<'_>) -> Result<(), Error> {

@@ -10,7 +10,10 @@ mod lines;
 mod money;
 mod scan;
 mod serials;
+mod signals;
+mod stock;
 mod totals;
+mod trips;
 mod unsent;
 
 use rusqlite::Connection;
@@ -68,6 +71,18 @@ named! {
         CashBook = "cash_book",
         /// Forms of paper books from which nothing was entered.
         MissingSerials = "missing_serials",
+        /// Produce that is on no load.
+        Stock = "stock",
+        /// Deliveries that may be the same heap as another one.
+        Duplicates = "duplicates",
+        /// What arrived of loads, beside what was on them.
+        Variances = "variances",
+        /// How full lorries were, and their trips.
+        Utilisation = "utilisation",
+        /// Instruments whose certificate or check is not good today.
+        Instruments = "instruments",
+        /// What is unusual about the weights and instruments of deliveries.
+        WeighingPatterns = "weighing_patterns",
     }
 }
 
@@ -154,7 +169,7 @@ struct Run<'r> {
 
 impl ReportCode {
     /// Returns the names of the report's columns. What a name ends with is the unit: `_g` grams, `_hundredths` hundredths of a percent,
-    /// `_minor` minor units of the currency, `_minutes`, `_at` a time.
+    /// `_minor` minor units of the currency, `_m` metres, `_minutes`, `_at` a time.
     pub fn columns(self) -> Vec<&'static str> {
         match self {
             Self::Deliveries | Self::DayBook | Self::FarmerStatement => lines::DELIVERY.to_vec(),
@@ -173,6 +188,12 @@ impl ReportCode {
             Self::Advances => money::ADVANCES.to_vec(),
             Self::CashBook => money::CASH_BOOK.to_vec(),
             Self::MissingSerials => serials::MISSING.to_vec(),
+            Self::Stock => stock::STOCK.to_vec(),
+            Self::Duplicates => signals::DUPLICATES.to_vec(),
+            Self::Variances => trips::VARIANCES.to_vec(),
+            Self::Utilisation => trips::UTILISATION.to_vec(),
+            Self::Instruments => signals::INSTRUMENTS.to_vec(),
+            Self::WeighingPatterns => signals::WEIGHING_PATTERNS.to_vec(),
         }
     }
 }
@@ -228,6 +249,9 @@ fn check(query: &ReportQuery, author: &Author) -> Result<(), Error> {
         | ReportCode::Farmers
         | ReportCode::CashBook
         | ReportCode::MissingSerials
+        | ReportCode::Variances
+        | ReportCode::Utilisation
+        | ReportCode::Instruments
             if query.farmer_id.is_some() =>
         {
             wrong("farmer_id", "this report is not of one farmer")
@@ -263,6 +287,12 @@ impl Run<'_> {
             ReportCode::Advances => self.advances(sink),
             ReportCode::CashBook => self.cash_book(sink),
             ReportCode::MissingSerials => self.missing_serials(sink),
+            ReportCode::Stock => self.stock(sink),
+            ReportCode::Duplicates => self.duplicates(sink),
+            ReportCode::Variances => self.variances(sink),
+            ReportCode::Utilisation => self.utilisation(sink),
+            ReportCode::Instruments => self.instruments(sink),
+            ReportCode::WeighingPatterns => self.weighing_patterns(sink),
         }
     }
 

@@ -1,12 +1,13 @@
-//! Reading the deliveries of a report, page by page.
+//! Reading the deliveries and loads of a report, page by page.
 
 use super::Run;
 use crate::Error;
 use crate::limits::MAX_PAGE;
-use crate::records::Delivery;
+use crate::records::load::LoadState;
+use crate::records::{Delivery, Load};
 use crate::rules::{DeliveryWeight, WeightInput, weigh};
 use crate::store::records as stored;
-use crate::store::rows::{self, DeliveryFilter, DeliveryRow, ListOrder, Part};
+use crate::store::rows::{self, DeliveryFilter, DeliveryRow, ListOrder, LoadFilter, LoadRow, Part};
 use crate::store::seam;
 
 /// A delivery with its weight.
@@ -38,6 +39,27 @@ impl Run<'_> {
             for row in page.into_iter().filter(|row| wants(row)) {
                 if let Some(found) = stored::get::<Delivery>(&mut seam(self.db), row.delivery_id)? {
                     visit(self.weighed(row, found.record))?;
+                }
+            }
+        }
+    }
+
+    /// Calls `visit` for each load of the report that is in one of these states, in any if there is none; oldest first.
+    pub(super) fn each_load(
+        &self,
+        states: &[LoadState],
+        visit: &mut dyn FnMut(&LoadRow, &Load) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (from, to) = (self.query.from_date, self.query.to_date);
+        let filter = LoadFilter { states: states.to_vec(), from, to, ..LoadFilter::default() };
+        let mut part = Part { order: ListOrder::OldestFirst, after: None, limit: MAX_PAGE };
+        loop {
+            let page = rows::loads(&mut seam(self.db), &self.scopes, &filter, &part)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            part.after = Some(last.key());
+            for row in page {
+                if let Some(found) = stored::get::<Load>(&mut seam(self.db), row.load_id)? {
+                    visit(&row, &found.record)?;
                 }
             }
         }

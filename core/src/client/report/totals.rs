@@ -44,7 +44,7 @@ impl Group {
 
 /// Divides the totals of a delivery among its parts. Bags and gross weight are those of the part; deductions are shared out by gross weight,
 /// so the sums of all parts are those of the delivery.
-fn by_parts(totals: &Totals, parts: &[LoadPart]) -> Vec<(Option<LoadId>, Totals)> {
+pub(super) fn by_parts(totals: &Totals, parts: &[LoadPart]) -> Vec<(Option<LoadId>, Totals)> {
     if let [whole] = parts {
         return vec![(whole.load_id, *totals)];
     }

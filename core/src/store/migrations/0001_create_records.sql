@@ -192,11 +192,12 @@ CREATE INDEX grants_by_device ON grants (device_id, user_id);
 CREATE INDEX grants_by_scope ON grants (scope);
 
 CREATE TABLE reviews (
-    review_id     BLOB NOT NULL PRIMARY KEY,
+    review_id     BLOB NOT NULL,
     scope         TEXT NOT NULL,
     seq           INTEGER NOT NULL,
     decided_at_ms INTEGER NOT NULL,
-    code          TEXT NOT NULL
+    code          TEXT NOT NULL,
+    PRIMARY KEY (review_id, scope)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reviews_by_position ON reviews (scope, seq);
 

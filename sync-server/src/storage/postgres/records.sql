@@ -273,12 +273,12 @@ CREATE INDEX grants_by_scope ON grants (organisation, scope);
 
 CREATE TABLE reviews (
     organisation BIGINT NOT NULL DEFAULT current_setting('farmtally.organisation')::bigint,
-    PRIMARY KEY (organisation, review_id),
     review_id     BYTEA NOT NULL,
     scope         TEXT COLLATE "C" NOT NULL,
     seq           BIGINT NOT NULL,
     decided_at_ms BIGINT NOT NULL,
-    code          TEXT COLLATE "C" NOT NULL
+    code          TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (organisation, review_id, scope)
 );
 ALTER TABLE reviews ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reviews FORCE ROW LEVEL SECURITY;
