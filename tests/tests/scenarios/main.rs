@@ -18,7 +18,7 @@ use farmtally_core::rules::Check;
 use farmtally_core::units::{BagType, DocumentId, FarmerId};
 use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::samples::weight;
-use farmtally_tests::{Market, Person, bag, fingerprint};
+use farmtally_tests::{Market, Person, fingerprint};
 
 /// Asha, who weighs, Ravi, who runs the centre, and a farmer whom both phones know.
 struct Team {
@@ -96,11 +96,10 @@ fn held_codes(person: &Person) -> Vec<String> {
     person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
 }
 
-/// A draft with these bags, not recorded yet.
+/// A draft with these bags, weighed one by one, not recorded yet.
 fn weighed(person: &Person, farmer: FarmerId, grams: &[i64]) -> DeliveryView {
     let draft = person.starts(Some(farmer), None);
-    let bags: Vec<DraftEdit> = grams.iter().map(|grams| bag(*grams)).collect();
-    person.client.edit_draft(draft.basis, &bags).expect("weighed")
+    grams.iter().fold(draft, |draft, grams| person.adds_bag(&draft, *grams))
 }
 
 /// The checks that a phone asks about when a draft is recorded; panics if it is recorded.
