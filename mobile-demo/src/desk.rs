@@ -1,13 +1,16 @@
-//! What is done at the desk after weighing: a reading, a weighbridge, a disagreement that is settled, and paper.
+//! What is done at the desk after weighing: a reading, a weighbridge, a disagreement that is settled, a signature, money, and paper.
 
 use anyhow::{Context, ensure};
-use farmtally_core::client::{Choice, DeliveryEdit, InboxKind, ReadingInput};
+use farmtally_core::Error;
+use farmtally_core::client::{Choice, DeliveryEdit, DeliveryView, DraftEdit, InboxKind, ReadingInput};
 use farmtally_core::paper::{PaperWidth, Wording, text};
-use farmtally_core::records::WeighbridgeTicket;
+use farmtally_core::records::advance::{AdvanceKind, PaymentMethod};
 use farmtally_core::records::delivery::PrintMedium;
 use farmtally_core::records::weighbridge_ticket::WeighingSource;
-use farmtally_core::units::{DeliveryId, Grams, LoadId, LotWeight};
+use farmtally_core::records::{Advance, BagSource, Mark, Point, Stroke, WeighbridgeTicket};
+use farmtally_core::units::{BagType, BagWeight, DeliveryId, Grams, LoadId, LotWeight, Money};
 
+use crate::market::SCALE;
 use crate::phone::{Phone, reason};
 use crate::{grouped, say};
 
@@ -47,6 +50,53 @@ pub(crate) fn read_moisture(phone: &Phone, delivery: DeliveryId) -> anyhow::Resu
     let after = phone.client.add_readings(before.basis, &[reading])?;
     ensure!(after.totals.net_g < before.totals.net_g, "moisture above the target was not deducted");
     Ok([before.totals.net_g, after.totals.net_g])
+}
+
+/// Puts half of the crates of a delivery on another load; returns how many.
+pub(crate) fn split(phone: &Phone, delivery: DeliveryId, load: LoadId) -> anyhow::Result<usize> {
+    let view = phone.client.delivery(delivery)?;
+    let ids: Vec<String> = view.bags.iter().take(view.bags.len() / 2).map(|bag| bag.bag_id.clone()).collect();
+    let moved = ids.len();
+    if moved > 0 {
+        let edit = DeliveryEdit::SetLoadOfBags { load_id: Some(load), ids, overload_reason: None };
+        let parts = phone.client.amend_delivery(view.basis, &reason("no_room"), &[edit])?.parts;
+        ensure!(parts.len() == 2, "the delivery has {} parts", parts.len());
+    }
+    Ok(moved)
+}
+
+/// Lets the farmer sign a delivery on the screen.
+pub(crate) fn sign(phone: &Phone, delivery: DeliveryId) -> anyhow::Result<()> {
+    let points = vec![Point { x: 10, y: 700 }, Point { x: 300, y: 250 }, Point { x: 600, y: 300 }];
+    phone.client.sign(phone.client.delivery(delivery)?.basis, Mark::Drawn { strokes: vec![Stroke { points }] })?;
+    ensure!(phone.client.delivery(delivery)?.is_signed, "the signature was not recorded");
+    Ok(())
+}
+
+/// Pays the farmer of a delivery an advance in cash; returns what is left of the allowance.
+pub(crate) fn advance(phone: &Phone, delivery: DeliveryId, amount_minor: Money) -> Result<Money, Error> {
+    let content = Advance {
+        farmer_id: phone.client.delivery(delivery)?.farmer_id.ok_or(Error::NotFound { what: "farmer" })?,
+        amount_minor,
+        method: PaymentMethod::Cash,
+        date: phone.client.date(),
+        reason_code: "harvest".to_owned(),
+        reference: String::new(),
+        kind: AdvanceKind::Cash,
+    };
+    phone.client.record_advance(None, content, &[])?;
+    Ok(phone.client.allowance()?.left_minor)
+}
+
+/// Weighs a crate on a scale that nobody checked today, and leaves it; returns the warnings that the screen shows.
+pub(crate) fn warnings(phone: &Phone, draft: &DeliveryView) -> anyhow::Result<Vec<String>> {
+    let gross = BagWeight::try_from(Grams(20_000))?;
+    let (source, scale) = (Some(BagSource::Scale), Some(SCALE.parse()?));
+    let bag = DraftEdit::AddBag { gross, bag_type: BagType::default(), source, grade: None, scale };
+    let draft = phone.client.edit_draft(draft.basis, &[bag])?;
+    ensure!(!draft.warnings.is_empty(), "the scale was not warned about");
+    phone.client.discard_draft(draft.basis)?;
+    Ok(draft.warnings.iter().map(|it| it.check.to_string()).collect())
 }
 
 /// Records the weighbridge's ticket of a load; returns its net weight.

@@ -14,6 +14,8 @@ use crate::plan::PAYLOAD_G;
 
 /// Minutes that India is ahead of UTC.
 pub(crate) const INDIA_MINUTES: i16 = 330;
+/// The scale of the market.
+pub(crate) const SCALE: &str = "SCALE1";
 const CRATE_TARE_G: i64 = 1_500;
 /// Moisture of a tomato up to which nothing is deducted; made up.
 const TARGET_HUNDREDTHS: i64 = 9_400;
@@ -47,6 +49,11 @@ impl Market {
             "commodities": [{ "code": commodity, "name": "Tomato" }],
             "seasons": [{ "code": year, "commodity": commodity, "from": first_day, "to": last_day }],
             "lorries": plates.iter().map(lorry).collect::<Vec<_>>(),
+            "instruments": [{
+                "code": SCALE, "type": "scale", "serial": "A-1", "accuracy_class": "III", "min_value": 1_000,
+                "max_value": 60_000, "intervals": [{ "up_to_value": 60_000, "interval_value": 20 }],
+                "certificate": "C-1", "valid_until": last_day
+            }],
             "rule_sets": [{
                 "number": 1, "commodity": commodity, "valid_from": first_day,
                 "bag_types": [{ "number": 0, "name": "crate", "tare_g": CRATE_TARE_G }],

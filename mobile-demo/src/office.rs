@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use farmtally_core::permission::Role;
-use farmtally_core::units::OrganisationId;
+use farmtally_core::units::{Money, OrganisationId};
 use farmtally_sync_server::{Day, Running, Server, serve};
 use tokio::runtime::Runtime;
 
 use crate::market::{DayClock, INDIA_MINUTES, Market};
+use crate::phone::Phone;
 
 /// A running server with one organisation, the market.
 pub(crate) struct Office {
@@ -45,6 +46,14 @@ impl Office {
     pub(crate) fn enrolment_code(&self, user: &str, role: Role) -> anyhow::Result<String> {
         let centres = [self.market.centre.clone()];
         Ok(self.server.create_code(self.organisation, user, role, &centres)?)
+    }
+
+    /// Leases an amount in minor units to the user of a phone for the market day.
+    pub(crate) fn lease(&self, phone: &Phone, amount: Money) -> anyhow::Result<()> {
+        let session = phone.client.session().context("not enrolled")?;
+        let (device, user) = (session.device_code, session.user_id);
+        self.server.lease(self.organisation, device, user, amount, self.market.date)?;
+        Ok(())
     }
 
     /// The server's totals of the market day.

@@ -13,7 +13,7 @@ use farmtally_core::client::SyncOutcome;
 use farmtally_core::permission::Role;
 use farmtally_core::records::farmer::ContactDetails;
 use farmtally_core::rules::Check;
-use farmtally_core::units::{BagWeight, DeliveryId, FarmerId, Grams, LoadId};
+use farmtally_core::units::{BagWeight, DeliveryId, FarmerId, Grams, LoadId, Money};
 use indicatif::{HumanCount, ProgressBar};
 
 use crate::desk;
@@ -27,6 +27,9 @@ use crate::{grouped, say};
 const CRATES_BEFORE_G: [i64; 5] = [20_000, 19_500, 21_000, 20_400, 18_900];
 const CRATES_AFTER_G: [i64; 3] = [20_100, 19_800, 20_300];
 const FORGOTTEN_CRATE_G: i64 = 20_000;
+/// Paise that the office leases, and that are paid.
+const LEASED_MINOR: i64 = 500_000;
+const ADVANCE_MINOR: i64 = 300_000;
 /// Time for all crates together, so that the day's clock does not pass midnight; then the longest time for one crate.
 const WEIGHING_TIME: Duration = Duration::from_secs(8 * 3_600);
 const CRATE_TIME: Duration = Duration::from_secs(15);
@@ -35,6 +38,7 @@ const LOADS_SHOWN: usize = 12;
 
 /// The day while it is played.
 pub(crate) struct Story<'a> {
+    office: &'a Office,
     plan: &'a Plan,
     clock: &'a DayClock,
     asha: Phone,
@@ -61,7 +65,7 @@ impl<'a> Story<'a> {
         };
         let (asha, ravi) = (enrol("Asha", Role::FieldManager)?, enrol("Ravi", Role::Dispatcher)?);
         let bar = ProgressBar::new((plan.first.len() + 1 + plan.rest.len()) as u64);
-        Ok(Self { plan, clock, asha, ravi, farmers: BTreeMap::new(), loads: BTreeMap::new(), first: None, bar })
+        Ok(Self { office, plan, clock, asha, ravi, farmers: BTreeMap::new(), loads: BTreeMap::new(), first: None, bar })
     }
 
     /// Plays all acts. Returns the phones of Asha and Ravi.
@@ -165,8 +169,32 @@ impl<'a> Story<'a> {
         self.print(format_args!("Ravi settles how many crates were declared: {values}; the first one stays."));
         let net = desk::from_to(desk::read_moisture(&self.ravi, first)?);
         self.print(format_args!("Ravi reads a moisture of 94.50 % (the target is 94): net {net}."));
+        if let Some(other) = self.loads.get(&(Person::Ravi, 1)) {
+            let moved = desk::split(&self.ravi, first, *other)?;
+            self.print(format_args!("Ravi puts {moved} crates of the first delivery on his second load."));
+        }
         let net = grouped(desk::weigh_load(&self.ravi, load)?.0);
         self.print(format_args!("The weighbridge's ticket of the first load: {net} g net."));
+        self.sync_all()?;
+        desk::sign(&self.asha, first)?;
+        self.print("The first farmer signs on Asha's screen.");
+        let money = |minor: i64| Money::try_from(minor);
+        self.office.lease(&self.asha, money(LEASED_MINOR)?)?;
+        self.sync(&self.asha)?;
+        let left = desk::advance(&self.asha, first, money(ADVANCE_MINOR)?)?;
+        self.print(format_args!(
+            "The office leases 5,000 rupees to Asha; she pays the farmer an advance of 3,000: {} are left.",
+            grouped(left.minor() / 100)
+        ));
+        match desk::advance(&self.asha, first, money(ADVANCE_MINOR)?) {
+            Err(Error::AllowanceExceeded { .. }) => {
+                self.print("Another 3,000 are refused by her phone, which needs no network for that.")
+            }
+            other => bail!("more was paid than leased: {other:?}"),
+        }
+        let draft = self.asha.start(self.asha.client.delivery(first)?.farmer_id.context("no farmer")?, load)?;
+        let warned = desk::warnings(&self.asha, &draft)?.join(", ");
+        self.print(format_args!("Asha tries the scale, and her screen warns: {warned}. She leaves it."));
         self.sync_all()?;
         self.print("Asha prints the first receipt and the manifest of the first load.");
         desk::print(&self.asha, first, load)?;

@@ -92,14 +92,15 @@ fn scenario_08_a_load_above_the_lorrys_payload_is_asked_about_at_once_and_needs_
 }
 
 #[test]
-fn scenario_09_a_load_that_is_too_heavy_only_after_the_merge_is_recorded_and_the_next_bag_is_asked_about() {
+fn scenario_09_a_load_that_is_too_heavy_only_after_the_merge_is_recorded_reviewed_and_split_to_another_load() {
     let team = Team::open(3_609);
     let load = team.asha.opens("KA07A1111");
     team.ravi.joins(&load.join_code);
     let load = load.load_id;
     loads(&team.asha, &team, load, 5_000_000);
-    loads(&team.ravi, &team, load, 5_000_000);
+    let his = team.ravi.weighs(team.farmer, Some(load), &[500_000; 10]).delivery_id;
     team.syncs();
+    team.reviewed("over_capacity", &[&[load.into()]]);
     for person in [&team.asha, &team.ravi] {
         assert_eq!(load_of(person, load).sum.gross_g.0, 10_000_000, "{}", person.name);
         let draft = person.starts(Some(team.farmer), Some(load));
@@ -109,9 +110,18 @@ fn scenario_09_a_load_that_is_too_heavy_only_after_the_merge_is_recorded_and_the
         assert!(asked(person, &draft).contains(&Check::OverCapacity), "{}", person.name);
         person.client.discard_draft(draft.basis).expect("left at the centre");
     }
-    team.sum_to(2, 0, 200, 10_000_000);
+    // Half of his bags go on another lorry: a part of one delivery on each.
+    let other = team.ravi.opens("KA07A2222").load_id;
+    team.ravi.puts_apart(his, &[1, 2, 3, 4, 5], Some(other)).expect("split");
+    team.syncs();
+    for person in [&team.asha, &team.ravi] {
+        let sums = [load, other].map(|it| load_of(person, it).sum);
+        assert_eq!(sums.map(|it| it.gross_g.0), [7_500_000, 2_500_000], "{}", person.name);
+        assert_eq!(sums.map(|it| it.deliveries), [2, 1], "{}", person.name);
+    }
+    team.sum_to(2, 0, 110, 10_000_000);
     team.holds_nothing();
-    // A review by the server that blocks the recognition of the dispatch, and splitting the load, are still to be made.
+    // That the review blocks the recognition of the dispatch, and closing it, are the office's.
 }
 
 #[test]
@@ -145,9 +155,17 @@ fn scenario_10_deliveries_that_reach_a_closed_load_without_network_are_kept_and_
         let seen = load_of(person, load);
         assert_eq!((seen.state, seen.sum.deliveries, seen.sum.gross_g.0), (LoadState::Dispatched, 3, 90_000));
     }
+    // Ravi, the dispatcher, finds the last one still at the centre, and takes it off the load.
+    team.ravi.moves(later, None).expect("a dispatcher may");
+    team.syncs();
+    for person in [&team.asha, &team.ravi] {
+        let sum = load_of(person, load).sum;
+        assert_eq!((sum.deliveries, sum.gross_g.0), (2, 50_000), "{}", person.name);
+    }
+    team.reviewed("out_of_state", &[]);
     team.sum_to(3, 0, 3, 90_000);
     team.holds_nothing();
-    // "Was on the lorry", "other load" and "still at the centre" are decisions of the office; so is the run that settles it.
+    // "Was on the lorry" is a decision of the office; so is the run that settles it.
 }
 
 #[test]

@@ -1,16 +1,22 @@
 //! Stories 13 to 18, 27 to 29 and 32: what the office would decide about settlements, prices, farmers, advances, photos and scales.
 
-use farmtally_core::ErrorCode;
-use farmtally_core::client::{DeliveryView, DraftEdit, ListOrder, ReadingInput, SimpleFilter, SyncState};
+use farmtally_core::client::{
+    DeliveryView, DraftEdit, ListOrder, PayoutInput, PayoutState, ReadingInput, SimpleFilter, SimpleView, SyncState,
+};
+use farmtally_core::paper::{PaperWidth, Wording, text};
+use farmtally_core::records::advance::{AdvanceKind, PaymentMethod};
+use farmtally_core::records::delivery::Reason;
+use farmtally_core::records::farmer::{PayoutAccount, PayoutField, PayoutMethod};
 use farmtally_core::records::simple::{SimpleState, SimpleStep};
-use farmtally_core::records::{AdvanceRequest, BagSource, Dispute, InstrumentCheck};
+use farmtally_core::records::{Advance, BagSource, Dispute, InstrumentCheck};
 use farmtally_core::rules::{ActionCode, Check};
-use farmtally_core::units::{DeliveryId, Grams, Money, PhotoHash};
+use farmtally_core::units::{DeliveryId, FarmerId, Grams, PhotoHash};
+use farmtally_core::{Error, ErrorCode, SpendingLimit};
 use farmtally_sync_server::ReferenceFile;
-use farmtally_tests::samples::{Sample, Subjects};
+use farmtally_tests::samples::{Sample, Subjects, minor};
 use farmtally_tests::{Person, bag, reason};
 
-use super::{Team, weighed};
+use super::{Team, asked, weighed};
 
 fn delivery_of(person: &Person, delivery: DeliveryId) -> DeliveryView {
     person.client.delivery(delivery).expect("a delivery")
@@ -72,8 +78,25 @@ fn scenario_15_a_farmer_registered_on_two_phones_is_reviewed_and_keeps_both_hist
         assert_eq!(farmers, [Some(hers), Some(his)], "{}", person.name);
     }
     team.sum_to(2, 0, 2, 50_000);
+    // Accounts that both write down for one of the two: none counts until a person picks it.
+    for (person, account) in [(&team.asha, "9845022222"), (&team.ravi, "9845033333")] {
+        let method = PayoutMethod::MobileMoney;
+        let account =
+            PayoutAccount { method, account: account.into(), bank_code: "MPESA".into(), holder_name: String::new() };
+        let input = PayoutInput { national_id: None, account: Some(account) };
+        let basis = person.client.farmer(hers).expect("a farmer").payout.basis;
+        person.client.propose_payout(hers, basis, &input).expect("written");
+    }
+    team.syncs();
+    for person in [&team.asha, &team.ravi] {
+        let payout = person.client.farmer(hers).expect("a farmer").payout;
+        assert_eq!((payout.state, payout.account), (PayoutState::Conflict, None), "{}", person.name);
+    }
+    let both = team.ravi.client.reveal_payout(hers, PayoutField::Account, &reason("two_accounts")).expect("revealed");
+    assert_eq!(both.accounts.len(), 2, "neither is lost");
+    team.syncs();
     team.holds_nothing();
-    // The merge itself, one balance, and a conflict of bank details that blocks the payment are the office's.
+    // The merge itself, one balance, and the payment that the conflict blocks are the office's.
 }
 
 #[test]
@@ -102,42 +125,96 @@ fn scenario_16_a_merge_by_hand_that_is_undone_keeps_the_weights_and_the_history(
     // An alias by decision, and balances after a settlement, are the office's.
 }
 
-#[test]
-fn scenario_17_two_managers_ask_for_advances_of_one_farmer_without_network_and_both_stand() {
-    let team = Team::open(3_617);
-    let subjects = Subjects::made_by(&team.asha);
-    team.syncs();
+/// The office leases 10,000 minor units to each of the two, who hear of it.
+fn both_may_pay(team: &Team) {
     for person in [&team.asha, &team.ravi] {
-        let request = AdvanceRequest::valid(&subjects);
-        assert_eq!(request.amount_minor, Money::try_from(500_000).expect("an amount"));
-        person.client.record_simple(None, request).expect("asked for");
+        let session = person.client.session().expect("a session");
+        let until = "2019-05-31".parse().expect("a date");
+        let server = &team.market.server;
+        let leased = server.lease(team.market.organisation, session.device_code, session.user_id, minor(10_000), until);
+        leased.expect("leased");
     }
     team.syncs();
-    for person in [&team.asha, &team.ravi] {
-        let filter = SimpleFilter::default();
-        let page = person.client.simple_records::<AdvanceRequest>(None, &filter, ListOrder::OldestFirst, None, 10);
-        let page = page.expect("a page").items;
-        let found: Vec<_> = page.iter().map(|it| (it.content.farmer_id, it.state, &it.sync)).collect();
-        assert_eq!(found, vec![(subjects.farmer, SimpleState::Open, &SyncState::Logged); 2], "{}", person.name);
-    }
-    team.holds_nothing();
-    // Here they only ask: advances that are paid out, and the review of a limit that two of them exceed, come with the advances.
+}
+
+/// An advance in cash, recorded by a person.
+fn advances(person: &Person, farmer_id: FarmerId, amount: i64, accept: &[Check]) -> Result<SimpleView<Advance>, Error> {
+    let content = Advance {
+        farmer_id,
+        amount_minor: minor(amount),
+        method: PaymentMethod::Cash,
+        date: person.client.date(),
+        reason_code: "sowing".into(),
+        reference: String::new(),
+        kind: AdvanceKind::Cash,
+    };
+    person.client.record_advance(None, content, accept)
 }
 
 #[test]
-fn scenario_18_what_a_farmer_disputes_is_on_every_phone_and_only_the_office_resolves_it() {
+fn scenario_17_advances_of_two_managers_without_network_both_stand_and_the_one_above_the_limit_is_reviewed() {
+    let team = Team::open(3_617);
+    let limit = r#"{"rule_sets": [{"number": 2, "commodity": "TOMATO", "valid_from": "2016-01-01",
+        "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}], "approval": {"farmer_advances_minor": 8000}}]}"#;
+    team.publishes(limit);
+    both_may_pay(&team);
+    // Each phone alone is within the lease and the farmer's limit.
+    advances(&team.asha, team.farmer, 5_000, &[]).expect("paid");
+    team.market.clock.pass(60);
+    let second = advances(&team.ravi, team.farmer, 4_000, &[]).expect("paid").record_id;
+    team.syncs();
+    team.reviewed("advance_over_limit", &[&[second.into()]]);
+    for person in [&team.asha, &team.ravi] {
+        let balance = person.client.farmer_balance(team.farmer).expect("a balance");
+        assert_eq!(
+            (balance.advances.len(), balance.outstanding_minor),
+            (2, minor(9_000)),
+            "{}: cash is gone",
+            person.name
+        );
+        let more = advances(person, team.farmer, 1, &[]).expect_err("now both phones know");
+        assert!(matches!(&more, Error::Confirm { checks } if *checks == [Check::AdvancesOverLimit]), "{more:?}");
+        let above = advances(person, team.farmer, 6_001, &Check::ALL).expect_err("above every lease");
+        assert!(matches!(above, Error::AllowanceExceeded { limit: SpendingLimit::Lease, .. }), "{above:?}");
+    }
+    team.holds_nothing();
+    // How the two are recovered is a plan of the office.
+}
+
+#[test]
+fn scenario_18_an_advance_that_the_farmer_denies_is_disputed_on_every_phone_and_stays_in_the_balance() {
     let team = Team::open(3_618);
-    let subjects = Subjects::made_by(&team.asha);
-    let made = team.asha.client.record_simple(None, Dispute::valid(&subjects)).expect("disputed");
+    both_may_pay(&team);
+    let paid = advances(&team.asha, team.farmer, 3_000, &[]).expect("paid").record_id;
+    team.syncs();
+    let (subject, text) = ("not_received".into(), "nobody brought it".into());
+    let dispute = Dispute { record_id: paid, farmer_id: team.farmer, subject, text };
+    let made = team.ravi.client.record_simple(None, dispute).expect("disputed");
     team.syncs();
     for person in [&team.asha, &team.ravi] {
-        let seen = person.client.simple_record::<Dispute>(made.record_id).expect("a dispute");
-        assert_eq!((seen.state, seen.actions.as_slice()), (SimpleState::Open, [ActionCode::Withdraw].as_slice()));
+        let about = SimpleFilter { about: Some(paid), ..SimpleFilter::default() };
+        let page = person.client.simple_records::<Dispute>(None, &about, ListOrder::OldestFirst, None, 10);
+        let [seen] = page.expect("a page").items.try_into().expect("one dispute");
+        assert_eq!((seen.record_id, seen.state), (made.record_id, SimpleState::Open), "{}", person.name);
+        assert_eq!(seen.actions, [ActionCode::Withdraw]);
         let served = person.client.step_simple::<Dispute>(seen.basis, SimpleStep::Served, None);
         assert_eq!(served.expect_err("the field resolves nothing").code(), ErrorCode::NotAllowed);
+        let balance = person.client.farmer_balance(team.farmer).expect("a balance");
+        assert_eq!(balance.outstanding_minor, minor(3_000), "{}", person.name);
     }
-    assert_eq!(delivery_of(&team.ravi, subjects.delivery).totals.gross_g.0, 20_000, "the delivery stands");
-    // A dispute about an advance, and holding its recovery, come with the advances.
+    // Asha finds that she gave it to somebody else: she cancels it with evidence, and gets no money back for it.
+    let basis = team.asha.client.simple_record::<Advance>(paid).expect("an advance").basis;
+    let bare = team.asha.client.cancel_advance(basis, &reason("not_handed_over")).expect_err("no evidence");
+    assert!(matches!(bare, Error::Invalid { field: "evidence", .. }), "{bare:?}");
+    let evidence = Reason { code: "not_handed_over".into(), text: "the voucher has another name".into() };
+    team.asha.client.cancel_advance(basis, &evidence).expect("cancelled");
+    team.syncs();
+    for person in [&team.asha, &team.ravi] {
+        assert_eq!(person.client.farmer_balance(team.farmer).expect("a balance").advances, [], "{}", person.name);
+    }
+    assert_eq!(team.asha.client.allowance().expect("an allowance").left_minor, minor(7_000));
+    team.holds_nothing();
+    // Holding the recovery while the dispute is open, and resolving it, are the office's.
 }
 
 #[test]
@@ -183,24 +260,63 @@ fn scenario_28_a_scale_that_fails_its_check_puts_in_doubt_what_it_weighed_and_re
         assert!(scales.flatten().all(|scale| scale.as_str() == "SCALE7"), "{}", person.name);
     }
     team.holds_nothing();
-    // The warning of a certificate that ended, on the screen and the receipt, comes with the rules about instruments.
 }
 
 #[test]
-fn scenario_29_bags_whose_weight_was_repeated_differ_from_weighed_ones_on_every_phone() {
-    let team = Team::open(3_629);
+fn scenario_28_a_scale_whose_certificate_ended_is_warned_about_on_the_screen_and_on_the_receipt() {
+    let team = Team::open(4_628);
+    team.publishes(
+        r#"{"instruments": [{"code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III",
+            "min_value": 1000, "max_value": 60000, "intervals": [{"up_to_value": 60000, "interval_value": 20}],
+            "certificate": "LM-88", "valid_until": "2019-05-08"}]}"#,
+    );
+    team.syncs();
+    let checked = InstrumentCheck { has_passed: true, ..InstrumentCheck::valid(&Subjects::made_by(&team.ravi)) };
+    checked.recorded_by(&team.ravi.client, &"KOLAR".parse().expect("a code")).expect("checked today");
+    team.syncs();
     let draft = team.asha.starts(Some(team.farmer), None);
-    let edits = [bag(20_000), DraftEdit::RepeatBag, DraftEdit::RepeatBag];
-    let draft = team.asha.client.edit_draft(draft.basis, &edits).expect("weighed");
-    let delivery = team.asha.client.record_delivery(draft.basis, &Check::ALL).expect("advisory only").delivery_id;
+    let DraftEdit::AddBag { gross, bag_type, source, grade, .. } = bag(20_000) else { panic!("a bag") };
+    let scale = Some("SCALE7".parse().expect("a code"));
+    let draft =
+        team.asha.client.edit_draft(draft.basis, &[DraftEdit::AddBag { gross, bag_type, source, grade, scale }]);
+    let draft = draft.expect("weighed");
+    let shown: Vec<_> = draft.warnings.iter().map(|it| (it.check, it.number)).collect();
+    assert_eq!(shown, [(Check::InstrumentExpired, Some(1))], "yesterday was its last day");
+    assert_eq!(asked(&team.asha, &draft), [Check::InstrumentExpired]);
+    let recorded = team.asha.client.record_delivery(draft.basis, &[Check::InstrumentExpired]).expect("accepted");
     team.syncs();
     for person in [&team.asha, &team.ravi] {
-        let bags = delivery_of(person, delivery).bags;
-        let found: Vec<_> = bags.iter().map(|bag| (bag.gross_g.0, bag.source)).collect();
-        let repeated = (20_000, BagSource::Repeat);
-        assert_eq!(found, [(20_000, BagSource::Scale), repeated, repeated], "{}", person.name);
+        let page = person.client.receipt(recorded.delivery_id, Wording::default()).expect("a receipt");
+        let printed = text::render(&page, PaperWidth::Mm80);
+        assert!(printed.contains("Calibration of the scale is overdue"), "{}: {printed}", person.name);
     }
-    // The advisory checks of patterns, and the list of samples for an audit, come with the rules.
+    team.holds_nothing();
+}
+
+#[test]
+fn scenario_29_bags_of_a_suspicious_pattern_are_asked_about_and_differ_from_weighed_ones_on_every_phone() {
+    let team = Team::open(3_629);
+    let mut draft = team.asha.starts(Some(team.farmer), None);
+    for _ in 0..6 {
+        draft = team.asha.adds_bag(&draft, 20_000);
+    }
+    for _ in 0..4 {
+        team.market.clock.pass(15);
+        draft = team.asha.client.edit_draft(draft.basis, &[DraftEdit::RepeatBag]).expect("repeated");
+    }
+    let warned: Vec<Check> = draft.warnings.iter().map(|it| it.check).collect();
+    assert_eq!(warned, [Check::WeightsRepeated, Check::RepeatUsedOften]);
+    assert_eq!(asked(&team.asha, &draft), warned, "advisory: a person may say yes");
+    let delivery = team.asha.client.record_delivery(draft.basis, &warned).expect("accepted").delivery_id;
+    team.syncs();
+    for person in [&team.asha, &team.ravi] {
+        let seen = delivery_of(person, delivery);
+        let repeated = seen.bags.iter().filter(|bag| bag.source == BagSource::Repeat).count();
+        assert_eq!((seen.bags.len(), repeated, seen.warnings.len()), (10, 4, 0), "{}", person.name);
+    }
+    team.sum_to(1, 0, 10, 200_000);
+    team.holds_nothing();
+    // The list of samples for an audit is the office's.
 }
 
 #[test]

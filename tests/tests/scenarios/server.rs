@@ -1,6 +1,8 @@
 //! Stories 33 to 35: a server that was set back, two organisations on it, and a farmer who is forgotten.
 
 use farmtally_core::ErrorCode;
+use farmtally_core::client::PayoutInput;
+use farmtally_core::records::farmer::{PayoutAccount, PayoutMethod};
 use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::{Market, REFERENCE, bytes_of, fingerprint};
 
@@ -64,15 +66,30 @@ fn scenario_34_one_farmer_of_two_organisations_is_two_farmers_who_know_nothing_o
 }
 
 #[test]
-fn scenario_35_a_farmer_who_is_erased_is_nowhere_by_name_and_keeps_the_weights() {
+fn scenario_35_a_farmer_who_is_erased_is_nowhere_by_name_or_account_and_keeps_the_weights() {
     let mut market = Market::open(3_635);
     let (asha, ravi) = (market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"));
     let farmer = asha.registers("Zipporah Quill", "Vemagal", "").farmer_id;
     let delivery = asha.weighs(farmer, None, &[20_000]).delivery_id;
+    let account = PayoutAccount {
+        method: PayoutMethod::Bank,
+        account: "7301264958".into(),
+        bank_code: "SBIN0001234".into(),
+        holder_name: String::new(),
+    };
+    let input = PayoutInput { national_id: None, account: Some(account) };
+    let basis = asha.client.farmer(farmer).expect("a farmer").payout.basis;
+    asha.client.propose_payout(farmer, basis, &input).expect("written");
     let mut team = Team { market, asha, ravi, farmer };
     team.syncs();
     let copy = team.market.backs_up("an older copy");
-    let has_name = |folder: &std::path::Path| bytes_of(folder).windows(8).any(|bytes| bytes == b"Zipporah");
+    let has_name = |folder: &std::path::Path| {
+        let bytes = bytes_of(folder);
+        let has = |text: &[u8]| bytes.windows(text.len()).any(|it| it == text);
+        let (name, account) = (has(b"Zipporah"), has(b"7301264958"));
+        assert_eq!(name, account, "{}: both or neither", folder.display());
+        name
+    };
     assert!(has_name(&team.asha.folder) && has_name(&team.market.server_folder()) && has_name(&copy));
     team.market.server.erase_farmer(team.market.organisation, farmer).expect("erased");
     team.syncs();
