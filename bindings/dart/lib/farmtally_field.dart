@@ -5,4 +5,5 @@ library;
 
 export 'src/generated/farmtally_ffi.dart';
 export 'src/grams.dart';
+export 'src/money.dart';
 export 'src/watch.dart';

@@ -6,7 +6,9 @@ import 'dart:io';
 import 'package:farmtally_field/farmtally_field.dart';
 
 import '../../bindgen/fixture/test/check.dart';
+import 'deliveries_test.dart';
 import 'documents_test.dart';
+import 'farmers_test.dart';
 import 'market.dart';
 import 'market_day_test.dart';
 import 'records_test.dart';
@@ -23,6 +25,8 @@ Future<void> main(List<String> arguments) async {
   final server = await Server().start();
   marketDay(server, library.path);
   recordTests(server);
+  farmerTests(server);
+  deliveryTests(server);
   watchTests(server, library.path);
   usageTests(server);
   documentTests(server, library.parent.path);

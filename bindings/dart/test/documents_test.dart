@@ -37,6 +37,8 @@ void documentTests(Server server, String libraryFolder) {
       ...{'registerFarmer', 'editFarmer', 'openLoad', 'joinLoad', 'changeLoad'},
       ...{'exportParcel', 'parcelQrFrames', 'carryParcel', 'addQrFrame', 'probePanic'},
       ...{'addReadings', 'recordPrint', 'correctFarmer', 'takeOverDraft'},
+      ...{'changeFarmer', 'proposePayout', 'revealPayout', 'addTrack', 'track', 'trackPoints', 'plotArea'},
+      ...{'allowance', 'farmerBalance', 'cashBook'},
       ...{'queuePosition', 'containerBalances', 'deliveriesInDoubt', 'proposeSupply'},
       ...{'receipt', 'manifest', 'statement', 'dayBook'},
       ...{'report', 'exportReport', 'importFarmers', 'importProgress'},

@@ -45,6 +45,18 @@ final _reference = {
       ],
     },
   ],
+  'instruments': [
+    {
+      ...{'code': 'SCALE7', 'type': 'scale', 'serial': 'A-4711', 'accuracy_class': 'III'},
+      ...{'min_value': 1000, 'max_value': 60000, 'certificate': 'LM-88', 'valid_until': '2099-12-31'},
+      'intervals': [
+        {'up_to_value': 60000, 'interval_value': 20},
+      ],
+    },
+  ],
+  'paper_books': [
+    {'code': 'BOOK17', 'centre': 'KOLAR', 'purpose': 'deliveries', 'first_serial': 1001, 'last_serial': 1050},
+  ],
 };
 
 /// The process of a `farmtally-server`, and its command line.
@@ -103,7 +115,8 @@ class Server {
   }
 }
 
-/// An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks and three lorries.
+/// An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks, three lorries, a scale and a
+/// paper book.
 class Market {
   Market._(this.server, this.organisation);
 
@@ -125,6 +138,22 @@ class Market {
         ...['grant', 'add', '--org', organisation, '--device', device.value],
         ...['--user', name, '--role', role, '--centre', 'KOLAR'],
       ]);
+
+  /// Lets somebody pay out this amount, and tells their phone.
+  Future<void> leases(Person person, int amount) async {
+    final session = (await person.client.session())!;
+    await server.run([
+      ...['lease', '--org', organisation, '--user', session.userName, '--phone', session.deviceCode.value],
+      ...['--amount', '$amount', '--until', '2099-12-31'],
+    ]);
+    await person.client.sync();
+  }
+
+  /// Adds to the reference data.
+  Future<void> publishes(Map<String, Object> reference) async {
+    final file = File('${server.folder.path}/$organisation.json')..writeAsStringSync(jsonEncode(reference));
+    await server.run(['org', 'update', '--org', organisation, '--reference', file.path]);
+  }
 
   /// Somebody with a phone that is not enrolled.
   Future<Person> meets(String name, {Transport? transport, String? folder}) async {
@@ -148,6 +177,13 @@ class Market {
     for (final person in _people) {
       await person.client.shutDown();
     }
+  }
+}
+
+/// Syncs one phone after the other.
+Future<void> sync(List<Person> people) async {
+  for (final person in people) {
+    await person.client.sync();
   }
 }
 

@@ -1,4 +1,5 @@
-/// The scenarios of bindings/scenarios.md about the client, in its order; those about records are in records_test.dart.
+/// The scenarios of bindings/scenarios.md about the client, in its order; those about records are in records_test.dart,
+/// farmers_test.dart and deliveries_test.dart.
 library;
 
 import 'dart:async';
@@ -56,6 +57,13 @@ void marketDay(Server server, String library) {
     expect(reference.lorries, [
       for (final plate in ['KA07A1111', 'KA07A2222', 'KA07A3333'])
         Lorry(plate: LorryPlate(plate), payloadG: Grams(9000000)),
+    ]);
+    final scale = reference.instruments.single;
+    expect((scale.code, scale.instrumentType), (const InstrumentCode('SCALE7'), InstrumentType.scale));
+    expect(scale.intervals, const [InstrumentInterval(upToValue: 60000, intervalValue: 20)]);
+    const book = PaperBookCode('BOOK17'), purpose = PaperPurpose.deliveries;
+    expect(reference.paperBooks, const [
+      PaperBook(code: book, firstSerial: 1001, lastSerial: 1050, centre: kolar, purpose: purpose),
     ]);
   });
 
@@ -138,7 +146,8 @@ void marketDay(Server server, String library) {
 
     draft = await asha.client.editDraft(draft.basis, [const DraftEdit.addBag(weight: '30', bagType: BagType(1))]);
     final weighed = [20000, 21500, 22345, ...List.filled(draft.totals.bags - 4, 25000), 30000];
-    final recorded = await asha.client.recordDelivery(draft.basis);
+    const unusual = [Check(code: 'weights_repeated'), Check(code: 'weighed_too_fast')];
+    final recorded = await asha.client.recordDelivery(draft.basis, accept: unusual);
     expect([for (final bag in recorded.bags) bag.grossG], weighed);
     expect(recorded.totals.grossG, weighed.reduce((sum, bag) => sum + bag));
     expect((await asha.client.today(kolar)).drafts, []);
@@ -556,7 +565,7 @@ void marketDay(Server server, String library) {
   });
 
   scenario(server, 'every error has its code', (market) async {
-    final (asha, manju) = (await market.hires('Asha', 'clerk'), await market.hires('Manju', 'clerk', ['MALUR']));
+    final (asha, manju) = (await market.hires('Asha', 'field_manager'), await market.hires('Manju', 'clerk', ['MALUR']));
     final lakshmi = await asha.registers('Lakshmi Devi');
     final draft = await asha.begins(lakshmi, ['20']);
     final small = await asha.begins(lakshmi, ['5']);
@@ -587,6 +596,14 @@ void marketDay(Server server, String library) {
       ..closeSync();
     final other = Basis(draft.basis.value.replaceRange(draft.basis.value.length - 1, null, '9'));
     const bag = DraftEdit.addBag(weight: '20');
+    final advance = Advance(
+      farmerId: lakshmi.farmerId,
+      amountMinor: const Money(1),
+      method: PaymentMethod.cash,
+      date: draft.businessDate,
+      reasonCode: 'sowing',
+      kind: const AdvanceKind.cash(),
+    );
     final calls = <String, Future<Object?> Function()>{
       'FieldInvalid invalid_input': () => asha.client.delivery(const DeliveryId('x')),
       'FieldTooLarge too_large': () => asha.client.editDraft(draft.basis, List.filled(2001, bag)),
@@ -594,6 +611,7 @@ void marketDay(Server server, String library) {
       'FieldStale stale': () => asha.client.editDraft(other, [bag]),
       'FieldRefused not_allowed': () => opens('../../phones/${market.organisation}/Asha'),
       'FieldRefused out_of_scope': () => manju.client.today(kolar),
+      'FieldAllowanceExceeded allowance_exceeded': () => asha.client.recordAdvance(advance),
       'FieldNotFound not_found': () => asha.client.delivery(DeliveryId(lakshmi.farmerId.value)),
       'FieldUnauthorized unauthorized': elsewhere.client.sync,
       'FieldUnavailable rate_limited': () => answered(429),
@@ -881,7 +899,7 @@ Uint8List _tooOld() {
 
 String _named(FieldException error) => switch (error) {
       FieldInvalid() || FieldTooLarge() || FieldConfirm() => '${error.runtimeType} ${error.code}',
-      FieldStale() || FieldRefused() => '${error.runtimeType} ${error.code}',
+      FieldStale() || FieldRefused() || FieldAllowanceExceeded() => '${error.runtimeType} ${error.code}',
       FieldNotFound() ||
       FieldUnauthorized() ||
       FieldUnavailable() ||

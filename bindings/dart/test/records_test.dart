@@ -68,7 +68,7 @@ void recordTests(Server server) {
     final seen = await ravi.client.delivery(recorded.deliveryId);
     expect(seen.readings, printed.readings);
     expect(seen.prints, printed.prints);
-    final page = await ravi.client.signatures(recorded.deliveryId);
+    final page = await ravi.client.signatures(DocumentId(recorded.deliveryId.value));
     expect([for (final it in page.items) it.content], [signed.content]);
     isTrue(seen.isSigned, 'it is signed');
     final voided = await ravi.client.voidDelivery(seen.basis, mistyped);

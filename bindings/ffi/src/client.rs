@@ -450,8 +450,8 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.change_farmer(basis, &edit)?)).await
     }
 
-    /// Writes how a farmer is paid, which stays unconfirmed until the office has approved it. `basis` is that of the view's `payout`. Fails
-    /// with Refused by role; with Invalid (field national_id, account, bank_code or holder_name, or payout without any of them).
+    /// Writes how a farmer is paid, which stays unconfirmed until the office has approved it. `basis` is that of the view's `payout`, not of
+    /// the view itself. Fails with Refused by role; with Invalid (field national_id, account, bank_code or holder_name, or payout without any of them).
     pub async fn propose_payout(
         &self,
         farmer_id: FarmerId,
@@ -500,8 +500,8 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.add_track(load_id, &points)?)).await
     }
 
-    /// Returns what the track of a load shows. The route has the positions of the centre, the stops and the destination in their order, as
-    /// far as the app knows them. Fails with Invalid (field route) for a position off the globe; with TooLarge (field route) for more than
+    /// Returns length, gaps and last point of the track of a load. `route` has the positions of the centre, the stops and the destination in
+    /// their order, as far as the app knows them; with two or more, the view says how far off the lorry was. Fails with Invalid (field route) for a position off the globe; with TooLarge (field route) for more than
     /// 200; with NotFound if the load is not on this phone or not in a granted centre.
     #[uniffi::method(default(route = []))]
     pub async fn track(&self, load_id: LoadId, route: Vec<RoutePoint>) -> Result<TrackView, FieldError> {
@@ -561,8 +561,8 @@ impl FieldClient {
     /// does not end the sync; cancel_sync does.
     ///
     /// Pass `in_background` if no person asked for the sync: before the next one is due, it then does nothing (outcome NotDue). `budget_ms`
-    /// limits its time in milliseconds; it ends within a second after them, also while it waits for an answer. Fails with Unauthorized if the server does not know the
-    /// device, and with UpdateNeeded if app or server is too old for the other.
+    /// limits its time in milliseconds; it ends within a second after them, also while it waits for an answer. Fails with Unauthorized if the
+    /// server does not know the device, and with UpdateNeeded if app or server is too old for the other.
     #[uniffi::method(default(in_background = false, budget_ms = None))]
     pub async fn sync(&self, in_background: bool, budget_ms: Option<u64>) -> Result<SyncReport, FieldError> {
         self.call_network(move |engine, ticket| {

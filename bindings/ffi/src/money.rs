@@ -19,9 +19,9 @@ impl FieldClient {
         self.call(move |engine| Ok(engine.core.allowance()?)).await
     }
 
-    /// Records an advance, at a centre or, with null, that of the farmer, of the delivery or of the advance that it reduces. Fails with
-    /// AllowanceExceeded for more than is left of the allowance or of a limit of cash on the spot: offer an advance request; with Confirm
-    /// (advances_over_limit, uncommon_date): ask, and repeat with `accept`; with Invalid, which names the field; with Refused.
+    /// Records an advance that a farmer got. A null `centre` is that of its delivery or of the advance that it reduces, otherwise the farmer's.
+    /// Fails with AllowanceExceeded for more than is left of the allowance or of a limit of cash on the spot: offer an advance request; with
+    /// Confirm (advances_over_limit, uncommon_date): ask, and repeat with `accept`; with Invalid, which names the field; with Refused by role.
     #[uniffi::method(default(centre = None, accept = []))]
     pub async fn record_advance(
         &self,
@@ -48,18 +48,20 @@ impl FieldClient {
         .await
     }
 
-    /// Cancels an advance that was not handed over; the text of the reason is the evidence. It returns nothing to the allowance. Fails with
-    /// Invalid (field evidence or reason); with Refused if `withdraw` is not among its actions.
+    /// Cancels an advance that was not handed over. The text of the reason must say how that is known. The allowance stays as it is: only the
+    /// office can lease the amount again. Fails with Invalid (field evidence without that text, or reason); with Refused if `withdraw` is not
+    /// among its actions.
     pub async fn cancel_advance(&self, basis: Basis, reason: Reason) -> Result<AdvanceView, FieldError> {
         self.call(move |engine| Ok(engine.core.cancel_advance(basis, &reason)?)).await
     }
 
-    /// Returns what a farmer owes by the advances on this phone. Fails with NotFound without the farmer.
+    /// Returns what a farmer owes by the advances on this phone. Fails with NotFound if the farmer is not on this phone.
     pub async fn farmer_balance(&self, farmer_id: FarmerId) -> Result<FarmerBalance, FieldError> {
         self.call(move |engine| Ok(engine.core.farmer_balance(farmer_id)?)).await
     }
 
-    /// Records that cash is handed over; who gives it records it. Fails with Invalid (field from, to, amount_minor or reference).
+    /// Records that cash is handed over. The giver makes this call, and the receiver calls confirm_cash_movement. Fails with Invalid
+    /// (field from, to, amount_minor or reference).
     pub async fn add_cash_movement(
         &self,
         centre: CentreCode,
@@ -97,7 +99,7 @@ impl FieldClient {
         .await
     }
 
-    /// Records a count of the current user's cash, beside what this phone expects at the end of the day. Fails with Invalid (field
+    /// Records how much cash the current user has, together with what this phone expects at the end of the day. Fails with Invalid (field
     /// counted_minor).
     pub async fn count_cash(
         &self,
@@ -131,8 +133,9 @@ impl FieldClient {
         .await
     }
 
-    /// Returns the cash book of a user over these days, by what this phone knows; null is the current user. Fails with Invalid (field
-    /// from_date); with Refused for another user, by a role that reports on its own work only.
+    /// Returns the cash book of a user from one day to another, as far as this phone knows. A null `user_id` is the current user. Fails with
+    /// Invalid (field from_date) if the days are in the wrong order; with Refused for another user, by a role that reports on its own work
+    /// only.
     #[uniffi::method(default(user_id = None))]
     pub async fn cash_book(
         &self,

@@ -128,7 +128,8 @@ impl FieldClient {
         .await
     }
 
-    /// Puts a signature or thumb mark under a record, in the version of `basis`. Fails with Invalid if the mark has no point, one outside of
+    /// Puts a signature or thumb mark under a recorded delivery, a load or another record; `basis` is that of its view, as shown to the person
+    /// who signs. A draft is signed with DraftEdit.SetMark. Fails with Invalid if the mark has no point, one outside of
     /// the field, or too many (field mark), or the record is a draft or is not signed (field record_id); with Refused by role, or if a
     /// delivery is voided. The signature is erased with the farmer of the record.
     pub async fn sign(&self, basis: Basis, mark: Mark) -> Result<SignatureView, FieldError> {

@@ -52,6 +52,20 @@ REFERENCE = {
             "factors": [{"code": "BROKEN", "name": "broken", "unit": "percent", "limit": 500}],
         }
     ],
+    "instruments": [
+        {
+            "code": "SCALE7",
+            "type": "scale",
+            "serial": "A-4711",
+            "accuracy_class": "III",
+            "min_value": 1_000,
+            "max_value": 60_000,
+            "intervals": [{"up_to_value": 60_000, "interval_value": 20}],
+            "certificate": "LM-88",
+            "valid_until": "2099-12-31",
+        }
+    ],
+    "paper_books": [{"code": "BOOK17", "centre": "KOLAR", "purpose": "deliveries", "first_serial": 1_001, "last_serial": 1_050}],
 }
 
 
@@ -107,7 +121,7 @@ class Server:
 
 
 class Market:
-    """An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks and three lorries."""
+    """An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks, three lorries, a scale and a paper book."""
 
     def __init__(self, server):
         self.server = server
@@ -122,6 +136,19 @@ class Market:
     def shares(self, device, name, role):
         """Lets somebody else work at KOLAR on a phone too."""
         self.server.run("grant", "add", "--org", self.organisation, "--device", device, "--user", name, "--role", role, "--centre", "KOLAR")
+
+    async def leases(self, person, amount):
+        """Lets somebody pay out this amount, and tells their phone."""
+        session = await person.client.session()
+        command = ["lease", "--org", self.organisation, "--user", session.user_name, "--phone", session.device_code]
+        self.server.run(*command, "--amount", str(amount), "--until", "2099-12-31")
+        await person.client.sync()
+
+    def publishes(self, reference):
+        """Adds to the reference data."""
+        file = self.server.path / f"{self.organisation}.json"
+        file.write_text(json.dumps(reference))
+        self.server.run("org", "update", "--org", self.organisation, "--reference", str(file))
 
     async def meets(self, name, key_store=None, transport=None, folder=None):
         """Somebody with a phone that is not enrolled."""

@@ -1,4 +1,4 @@
-"""The scenarios of bindings/scenarios.md about the client, in its order; those about records are in test_records.py."""
+"""The scenarios of bindings/scenarios.md about the client, in its order; those about records are in test_records.py, test_farmers.py and test_deliveries.py."""
 
 import asyncio
 import gc
@@ -11,8 +11,12 @@ import textwrap
 import unittest
 from pathlib import Path
 
+import test_deliveries
+import test_farmers
 import test_records
 from farmtally_field import (
+    Advance,
+    AdvanceKind,
     Calculation,
     Check,
     Choice,
@@ -25,11 +29,14 @@ from farmtally_field import (
     FarmerQuery,
     FieldClient,
     FieldError,
+    InstrumentType,
     Lifecycle,
     LineKind,
     LoadEdit,
     LoadState,
     Measured,
+    PaperPurpose,
+    PaymentMethod,
     ReadingInput,
     RecordRef,
     Role,
@@ -151,6 +158,10 @@ class MarketDay(MarketCase):
         self.assertEqual(factors, [("BROKEN", "broken", FactorUnit.PERCENT, 500)])
         lorries = [(it.plate, it.payload_g) for it in reference.lorries]
         self.assertEqual(lorries, [("KA07A1111", 9_000_000), ("KA07A2222", 9_000_000), ("KA07A3333", 9_000_000)])
+        [scale], [book] = reference.instruments, reference.paper_books
+        self.assertEqual((scale.code, scale.instrument_type, scale.max_value), ("SCALE7", InstrumentType.SCALE, 60_000))
+        self.assertEqual([(it.up_to_value, it.interval_value) for it in scale.intervals], [(60_000, 20)])
+        self.assertEqual((book.code, book.purpose, book.first_serial), ("BOOK17", PaperPurpose.DELIVERIES, 1_001))
 
     async def test_a_delivery_is_weighed_and_recorded_once_confirmed(self):
         asha = await self.market.hires("Asha", "clerk")
@@ -212,7 +223,8 @@ class MarketDay(MarketCase):
 
         draft = await asha.client.edit_draft(draft.basis, [DraftEdit.ADD_BAG("30", bag_type=1)])
         weighed = [20_000, 21_500, 22_345] + [25_000] * (draft.totals.bags - 4) + [30_000]
-        recorded = await asha.client.record_delivery(draft.basis)
+        unusual = [Check(code="weights_repeated"), Check(code="weighed_too_fast")]
+        recorded = await asha.client.record_delivery(draft.basis, unusual)
         self.assertEqual([bag.gross_g for bag in recorded.bags], weighed)
         self.assertEqual(recorded.totals.gross_g, sum(weighed))
         self.assertEqual((await asha.client.today("KOLAR")).drafts, [])
@@ -587,7 +599,7 @@ class MarketDay(MarketCase):
         self.assertEqual((await asha.client.sync_status()).backlog.unsent, 0)
 
     async def test_every_error_has_its_code(self):
-        asha, manju = await self.market.hires("Asha", "clerk"), await self.market.hires("Manju", "clerk", "MALUR")
+        asha, manju = await self.market.hires("Asha", "field_manager"), await self.market.hires("Manju", "clerk", "MALUR")
         lakshmi = await asha.registers("Lakshmi Devi")
         draft = await asha.begins(lakshmi, "20")
         amended = [DraftEdit.ADD_BAG("20")]
@@ -624,6 +636,8 @@ class MarketDay(MarketCase):
             carrier.is_broken = True
             await elsewhere.client.enrol(self.server.url, "ABCD-EFGH-IJKL-MNOP", "phone")
 
+        method, kind = PaymentMethod.CASH, AdvanceKind.CASH()
+        advance = Advance(farmer_id=lakshmi.farmer_id, amount_minor=1, method=method, date=draft.business_date, reason_code="sowing", kind=kind)
         calls = [
             (FieldError.Invalid, "invalid_input", asha.client.delivery("x")),
             (FieldError.TooLarge, "too_large", asha.client.edit_draft(draft.basis, bags)),
@@ -631,6 +645,7 @@ class MarketDay(MarketCase):
             (FieldError.Stale, "stale", asha.client.edit_draft(draft.basis[:-1] + "9", amended)),
             (FieldError.Refused, "not_allowed", asha.client.switch_user(lakshmi.farmer_id)),
             (FieldError.Refused, "out_of_scope", manju.client.today("KOLAR")),
+            (FieldError.AllowanceExceeded, "allowance_exceeded", asha.client.record_advance(advance)),
             (FieldError.NotFound, "not_found", asha.client.delivery(lakshmi.farmer_id)),
             (FieldError.Unauthorized, "unauthorized", elsewhere.client.sync()),
             (FieldError.Unavailable, "rate_limited", answered(429)),
@@ -914,7 +929,8 @@ class Documents(unittest.TestCase):
         text = (PACKAGE.parent / "scenarios.md").read_text()
         names = re.findall(r"^\d+\. ([^:]+):", text, re.MULTILINE)
         expected = {"test_" + name.replace(" ", "_") for name in names}
-        self.assertEqual({name for case in (MarketDay, test_records.Records) for name in vars(case) if name.startswith("test_")}, expected)
+        cases = MarketDay, test_records.Records, test_farmers.Farmers, test_deliveries.Deliveries
+        self.assertEqual({name for case in cases for name in vars(case) if name.startswith("test_")}, expected)
 
     def test_the_example_with_a_question_is_what_runs(self):
         [example] = [it for it in examples() if "Confirm" in it]

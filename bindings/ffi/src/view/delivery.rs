@@ -325,7 +325,7 @@ pub struct DeliveryView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
     pub reviews: Vec<ReviewCode>,
-    /// Warnings about the instruments and weights of a draft; recording it asks about them. None of a recorded delivery
+    /// Warnings about the instruments and weights of a draft; record_delivery fails with Confirm for them. Empty for a recorded delivery
     pub warnings: Vec<Warning>,
 }
 
@@ -334,15 +334,15 @@ pub struct DeliveryView {
 pub struct Warning {
     /// The check; docs/records.md says what its figures are
     pub check: CheckCode,
-    /// Instrument concerned, if any
+    /// Instrument concerned; null for a pattern of weights
     pub instrument: Option<InstrumentCode>,
-    /// Number of the first bag or lot concerned, or place of the reading; none if all are
+    /// Number of the first bag or lot concerned, or place of the reading; null if all are
     pub number: Option<u32>,
     /// How many values are concerned
     pub count: u32,
-    /// The figure that was found; none for an instrument without any check
+    /// The figure that was found; null for an instrument without any check
     pub value: Option<i64>,
-    /// The figure it is compared with
+    /// The figure it is compared with; null if there is none
     pub limit: Option<i64>,
 }
 

@@ -99,9 +99,15 @@ pub struct PlotSummary {
 #[uniffi::remote(Enum)]
 pub enum LandSubject {
     /// A farmer, with all that the farmer brings
-    Farmer { farmer_id: FarmerId },
+    Farmer {
+        /// Id of the farmer
+        farmer_id: FarmerId,
+    },
     /// A plot of the farmer
-    Plot { plot_id: DocumentId },
+    Plot {
+        /// `record_id` of the plot
+        plot_id: DocumentId,
+    },
 }
 
 /// A certificate by a scheme, such as one of organic farming.
@@ -219,7 +225,7 @@ pub struct PayoutView {
     pub reveals: Vec<Reveal>,
 }
 
-/// New payout details; a field that is null stays.
+/// New payout details; a field that is null stays as it is.
 #[uniffi::remote(Record)]
 pub struct PayoutInput {
     /// National id of 4 to 32 letters and digits
@@ -230,7 +236,7 @@ pub struct PayoutInput {
     pub account: Option<PayoutAccount>,
 }
 
-/// A part of the payout details in full; several values if they were written concurrently.
+/// A part of the payout details in full; several values if they were written concurrently. Show it; never log or store it.
 #[uniffi::remote(Record)]
 pub struct RevealedPayout {
     /// Values of the national id, if that was asked for

@@ -228,8 +228,10 @@ pub enum GapKind {
 #[uniffi::remote(Record)]
 pub struct TrackGap {
     /// Time of the point before
+    #[uniffi(name = "from_at")]
     pub from: Timestamp,
     /// Time of the point after
+    #[uniffi(name = "to_at")]
     pub to: Timestamp,
     /// Straight distance in metres
     pub distance_m: u64,

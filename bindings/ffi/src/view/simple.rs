@@ -415,9 +415,9 @@ pub struct RetainedSample {
 /// Content of a signature: who holds a phone lets another person sign a record. It is erased with the farmer of that record.
 #[uniffi::remote(Record)]
 pub struct Signature {
-    /// Kind number of the record that was signed
+    /// Number of the kind of the record that was signed
     pub record_kind: u8,
-    /// Document of the record that was signed
+    /// Record that was signed
     pub record_id: DocumentId,
     /// Farmer of that record; null if it has none, such as a load
     pub farmer_id: Option<FarmerId>,
@@ -445,9 +445,9 @@ pub struct InstrumentCheck {
 /// A place on the globe.
 #[uniffi::remote(Record)]
 pub struct GeoPoint {
-    /// Latitude in degrees × 10⁷
+    /// Latitude in degrees × 10⁷, -900,000,000 to 900,000,000
     pub latitude_e7: i32,
-    /// Longitude in degrees × 10⁷
+    /// Longitude in degrees × 10⁷, -1,800,000,000 to 1,800,000,000
     pub longitude_e7: i32,
 }
 
@@ -455,9 +455,15 @@ pub struct GeoPoint {
 #[uniffi::remote(Enum)]
 pub enum PlotShape {
     /// One place on the land; its border is not known
-    Point { point: GeoPoint },
+    Point {
+        /// The place
+        point: GeoPoint,
+    },
     /// The border, 3 to 200 points in either direction; the last point is joined with the first
-    Ring { points: Vec<GeoPoint> },
+    Ring {
+        /// Its corners
+        points: Vec<GeoPoint>,
+    },
 }
 
 /// Fields of a plot.

@@ -60,7 +60,14 @@ private const val REFERENCE = """{
         "bag_types": [{"number": 0, "name": "crate", "tare_g": 1500}, {"number": 1, "name": "sack", "tare_g": 250}],
         "grades": [{"code": "A", "name": "first"}, {"code": "B", "name": "second"}],
         "factors": [{"code": "BROKEN", "name": "broken", "unit": "percent", "limit": 500}]
-    }]
+    }],
+    "instruments": [{
+        "code": "SCALE7", "type": "scale", "serial": "A-4711", "accuracy_class": "III", "min_value": 1000, "max_value": 60000,
+        "intervals": [{"up_to_value": 60000, "interval_value": 20}], "certificate": "LM-88", "valid_until": "2099-12-31"
+    }],
+    "paper_books": [
+        {"code": "BOOK17", "centre": "KOLAR", "purpose": "deliveries", "first_serial": 1001, "last_serial": 1050}
+    ]
 }"""
 
 /** The process of a `farmtally-server`, and its command line. */
@@ -110,7 +117,10 @@ class Server : AutoCloseable {
         ProcessBuilder(binary, *arguments, "--data", folder.resolve("server").path)
 }
 
-/** An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks and three lorries. */
+/**
+ * An organisation of its own, with the centres KOLAR and MALUR, tomatoes of two grades, crates, sacks, three lorries, a scale and a paper
+ * book.
+ */
 class Market(private val server: Server) : AutoCloseable {
     val organisation = server.run("org", "create", "Kolar growers", "--country", "IN", "--same-name", "--reference", server.reference.path)
     private val people = mutableListOf<Person>()
@@ -125,6 +135,22 @@ class Market(private val server: Server) : AutoCloseable {
     fun shares(device: DeviceCode, name: String, role: String) = server.run(
         "grant", "add", "--org", organisation, "--device", device.value, "--user", name, "--role", role, "--centre", "KOLAR",
     )
+
+    /** Lets somebody pay out this amount, and tells their phone. */
+    suspend fun leases(person: Person, amount: Long) {
+        val session = checkNotNull(person.client.session())
+        server.run(
+            "lease", "--org", organisation, "--user", session.userName, "--phone", session.deviceCode.value,
+            "--amount", "$amount", "--until", "2099-12-31",
+        )
+        person.client.sync()
+    }
+
+    /** Adds to the reference data. */
+    fun publishes(reference: String) {
+        val file = server.folder.resolve("$organisation.json").apply { writeText(reference) }
+        server.run("org", "update", "--org", organisation, "--reference", file.path)
+    }
 
     /** Somebody with a phone that is not enrolled. */
     suspend fun meets(
@@ -218,6 +244,9 @@ class Person(val folder: String, val keys: Keys, var client: FieldClient) {
     suspend fun conflicts() =
         inbox<InboxKind.Conflict>().map { (conflict) -> Triple(conflict.field, conflict.isHard, conflict.values.size) }
 }
+
+/** Syncs one phone after the other. */
+suspend fun sync(vararg people: Person) = people.forEach { it.client.sync() }
 
 /** What JUnit runs returns nothing. */
 fun story(tell: suspend CoroutineScope.() -> Unit) = runBlocking { tell() }

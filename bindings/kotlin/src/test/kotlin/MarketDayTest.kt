@@ -21,6 +21,8 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import kotlinx.coroutines.yield
+import org.farmtally.field.Advance
+import org.farmtally.field.AdvanceKind
 import org.farmtally.field.BagTypeRule
 import org.farmtally.field.Basis
 import org.farmtally.field.BusinessDate
@@ -36,12 +38,17 @@ import org.farmtally.field.DeliveryEdit
 import org.farmtally.field.DeliveryId
 import org.farmtally.field.DeliveryQuery
 import org.farmtally.field.DraftEdit
+import org.farmtally.field.FactorCode
+import org.farmtally.field.FactorUnit
 import org.farmtally.field.FarmerId
 import org.farmtally.field.FarmerQuery
 import org.farmtally.field.FieldClient
 import org.farmtally.field.FieldException
 import org.farmtally.field.Grams
 import org.farmtally.field.InboxKind
+import org.farmtally.field.InstrumentCode
+import org.farmtally.field.InstrumentInterval
+import org.farmtally.field.InstrumentType
 import org.farmtally.field.KeyStore
 import org.farmtally.field.Lifecycle
 import org.farmtally.field.LineKind
@@ -50,9 +57,17 @@ import org.farmtally.field.LoadEdit
 import org.farmtally.field.LoadState
 import org.farmtally.field.LorryPlate
 import org.farmtally.field.Measured
+import org.farmtally.field.Money
+import org.farmtally.field.Organisation
+import org.farmtally.field.PaperBook
+import org.farmtally.field.PaperBookCode
+import org.farmtally.field.PaperPurpose
+import org.farmtally.field.PaymentMethod
+import org.farmtally.field.QualityFactor
 import org.farmtally.field.ReadingInput
 import org.farmtally.field.RecordRef
 import org.farmtally.field.Role
+import org.farmtally.field.SeasonCode
 import org.farmtally.field.StartDraft
 import org.farmtally.field.Sum
 import org.farmtally.field.SyncOutcome
@@ -80,7 +95,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.fail
 
-/** The scenarios of bindings/scenarios.md about the client, in its order; those about records are in RecordsTest. */
+/** The scenarios of bindings/scenarios.md about the client, in its order; those about records are in RecordsTest, FarmersTest and DeliveriesTest. */
 class MarketDayTest {
     companion object {
         private val server = Server()
@@ -141,6 +156,10 @@ class MarketDayTest {
         assertEquals(listOf(QualityFactor(FactorCode("BROKEN"), "broken", FactorUnit.PERCENT, 500u)), commodity.factors)
         val lorries = listOf("KA07A1111", "KA07A2222", "KA07A3333").map { LorryPlate(it) to Grams(9_000_000) }
         assertEquals(lorries, reference.lorries.map { it.plate to it.payloadG })
+        val scale = reference.instruments.single()
+        assertEquals(InstrumentType.SCALE to listOf(InstrumentInterval(60_000u, 20u)), scale.instrumentType to scale.intervals)
+        val book = PaperBook(PaperBookCode("BOOK17"), 1_001u, 1_050u, KOLAR, PaperPurpose.DELIVERIES)
+        assertEquals(InstrumentCode("SCALE7") to listOf(book), scale.code to reference.paperBooks)
     }
 
     @Test
@@ -210,7 +229,8 @@ class MarketDayTest {
 
         draft = asha.client.editDraft(draft.basis, listOf(DraftEdit.AddBag("30", bagType = 1u)))
         val weighed = listOf(20_000L, 21_500, 22_345) + List(draft.bags.size - 4) { 25_000L } + 30_000
-        val recorded = asha.client.recordDelivery(draft.basis)
+        val unusual = listOf(Check("weights_repeated"), Check("weighed_too_fast"))
+        val recorded = asha.client.recordDelivery(draft.basis, unusual)
         assertEquals(weighed.map { Grams(it) }, recorded.bags.map { it.grossG })
         assertEquals(Grams(weighed.sum()), recorded.totals.grossG)
         assertTrue(asha.client.today(KOLAR).drafts.isEmpty())
@@ -581,7 +601,7 @@ class MarketDayTest {
 
     @Test
     fun `every error has its code`() = story {
-        val (asha, manju) = listOf(market.hires("Asha", "clerk"), market.hires("Manju", "clerk", "MALUR"))
+        val (asha, manju) = listOf(market.hires("Asha", "field_manager"), market.hires("Manju", "clerk", "MALUR"))
         val lakshmi = asha.registers("Lakshmi Devi")
         val draft = asha.begins(lakshmi, "20")
         val small = asha.begins(lakshmi, "5")
@@ -606,6 +626,8 @@ class MarketDayTest {
             enrols()
         }
         val bags = List(2_001) { DraftEdit.AddBag("20") }
+        val (farmer, day) = lakshmi.farmerId to draft.businessDate
+        val advance = Advance(farmer, Money(1), PaymentMethod.CASH, day, reasonCode = "sowing", kind = AdvanceKind.Cash)
         val calls = listOf<Pair<String, suspend () -> Any?>>(
             "Invalid invalid_input" to { asha.client.delivery(DeliveryId("x")) },
             "TooLarge too_large" to { asha.client.editDraft(draft.basis, bags) },
@@ -613,6 +635,7 @@ class MarketDayTest {
             "Stale stale" to { asha.client.editDraft(Basis(draft.basis.value.dropLast(1) + "9"), bags.take(1)) },
             "Refused not_allowed" to { asha.client.switchUser(UserId(lakshmi.farmerId.value)) },
             "Refused out_of_scope" to { manju.client.today(KOLAR) },
+            "AllowanceExceeded allowance_exceeded" to { asha.client.recordAdvance(advance) },
             "NotFound not_found" to { asha.client.delivery(DeliveryId(lakshmi.farmerId.value)) },
             "Unauthorized unauthorized" to { elsewhere.client.sync() },
             "Unavailable rate_limited" to { answered(429) },
@@ -648,6 +671,7 @@ class MarketDayTest {
         is FieldException.Confirm -> error.code
         is FieldException.Stale -> error.code
         is FieldException.Refused -> error.code
+        is FieldException.AllowanceExceeded -> error.code
         is FieldException.KeyNeeded -> error.code
         is FieldException.NotFound -> error.code
         is FieldException.Unauthorized -> error.code
@@ -903,7 +927,7 @@ class DocumentsTest {
     @Test
     fun `the tests are the scenarios`() {
         val names = Regex("""^\d+\. ([^:]+):""", RegexOption.MULTILINE).findAll(File("../scenarios.md").readText())
-        val tests = listOf(MarketDayTest::class, RecordsTest::class)
+        val tests = listOf(MarketDayTest::class, RecordsTest::class, FarmersTest::class, DeliveriesTest::class)
             .flatMap { it.java.declaredMethods.asList() }.filter { it.isAnnotationPresent(Test::class.java) }
         assertEquals(names.map { it.groupValues[1] }.toSet(), tests.map { it.name }.toSet())
     }

@@ -73,6 +73,12 @@ value class FarmerId(val value: String) {
     override fun toString() = value
 }
 
+/** Tag that an organisation gives farmers, such as `ORGANIC`. */
+@JvmInline
+value class FarmerTag(val value: String) {
+    override fun toString() = value
+}
+
 @JvmInline
 value class GrantId(val value: String) {
     override fun toString() = value
@@ -99,8 +105,20 @@ value class OrganisationId(val value: String) {
     override fun toString() = value
 }
 
+/** Code of a book of numbered paper forms, such as `BOOK17`. */
+@JvmInline
+value class PaperBookCode(val value: String) {
+    override fun toString() = value
+}
+
 @JvmInline
 value class ReceiptNumber(val value: String) {
+    override fun toString() = value
+}
+
+/** Code of a scheme that certifies farmers or land, such as `ORGANIC`. */
+@JvmInline
+value class SchemeCode(val value: String) {
     override fun toString() = value
 }
 
@@ -137,4 +155,16 @@ value class Grams(val value: Long) : Comparable<Grams> {
     override fun compareTo(other: Grams) = value.compareTo(other.value)
 
     override fun toString() = "$value g"
+}
+
+/** An amount in minor units of the organisation's currency, either sign. */
+@JvmInline
+value class Money(val value: Long) : Comparable<Money> {
+    operator fun plus(other: Money) = Money(Math.addExact(value, other.value))
+
+    operator fun minus(other: Money) = Money(Math.subtractExact(value, other.value))
+
+    override fun compareTo(other: Money) = value.compareTo(other.value)
+
+    override fun toString() = "$value"
 }
