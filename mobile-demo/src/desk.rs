@@ -83,6 +83,7 @@ pub(crate) fn advance(phone: &Phone, delivery: DeliveryId, amount_minor: Money) 
         reason_code: "harvest".to_owned(),
         reference: String::new(),
         kind: AdvanceKind::Cash,
+        paper_entry: None,
     };
     phone.client.record_advance(None, content, &[])?;
     Ok(phone.client.allowance()?.left_minor)

@@ -328,7 +328,7 @@ fn subjects_farmer(valid: &Signature) -> DocumentId {
     valid.farmer_id.expect("a farmer").into()
 }
 
-/// An amount.
+/// Returns an amount in minor units.
 pub fn minor(amount: i64) -> Money {
     Money::try_from(amount).expect("an amount")
 }

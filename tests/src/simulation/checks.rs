@@ -95,9 +95,9 @@ impl World {
             if let Some(centre) = server.scope(fact.document()).and_then(|scope| scope.centre().cloned()) {
                 fact.centre = centre;
             }
-            let is_about = |(farmer, _): &(&FarmerId, &bool)| fact.what.is_erased_with(**farmer);
-            if let Some((_, is_sure)) = self.erased.iter().find(is_about) {
-                // Whoever said it after the erasure had not heard of it.
+            let is_of_farmer = |(farmer, _): &(&FarmerId, &bool)| fact.what.is_erased_with(**farmer);
+            if let Some((_, is_sure)) = self.erased.iter().find(is_of_farmer) {
+                // Its author had not heard of the erasure.
                 let shows = server.contains(fact);
                 assert!(!(shows && *is_sure), "it is about a forgotten farmer, but shows: {}", fact.what);
                 return shows;

@@ -147,6 +147,7 @@ fn advances(person: &Person, farmer_id: FarmerId, amount: i64, accept: &[Check])
         reason_code: "sowing".into(),
         reference: String::new(),
         kind: AdvanceKind::Cash,
+        paper_entry: None,
     };
     person.client.record_advance(None, content, accept)
 }
