@@ -164,7 +164,7 @@ fn scenario_17_advances_of_two_managers_without_network_both_stand_and_the_one_a
     team.market.clock.pass(60);
     let second = advances(&team.ravi, team.farmer, 4_000, &[]).expect("paid").record_id;
     team.syncs();
-    team.reviewed("advance_over_limit", &[&[second.into()]]);
+    team.reviewed("advance_over_limit", &[&[second]]);
     for person in [&team.asha, &team.ravi] {
         let balance = person.client.farmer_balance(team.farmer).expect("a balance");
         assert_eq!(
