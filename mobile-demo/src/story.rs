@@ -188,7 +188,7 @@ impl<'a> Story<'a> {
         ));
         match desk::advance(&self.asha, first, money(ADVANCE_MINOR)?) {
             Err(Error::AllowanceExceeded { .. }) => {
-                self.print("Another 3,000 are refused by her phone, which needs no network for that.")
+                self.print("Another 3,000 are refused by her phone, which needs no network for that.");
             }
             other => bail!("more was paid than leased: {other:?}"),
         }

@@ -6,13 +6,15 @@ use farmtally_core::paper::escpos::{self, CodePage, PrinterProfile};
 use farmtally_core::paper::{Language, Line, Page, PaperWidth, PrintEnd, Wording, print, text};
 use farmtally_core::protocol::receipt_code::ReceiptCode;
 use farmtally_core::records::delivery::PrintMedium;
-use farmtally_core::records::{BagCount, BagSource};
+use farmtally_core::records::simple::SimpleStep;
+use farmtally_core::records::{Advance, BagCount, BagSource, Signature};
 use farmtally_core::rules::Check;
 use farmtally_core::units::{BagType, BusinessDate, Grams};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::ReferenceFile;
 use farmtally_tests::paper::{EmulatedPrinter, fonts};
-use farmtally_tests::{Market, Person, bag, moisture, reason};
+use farmtally_tests::samples::{Sample, Subjects, minor};
+use farmtally_tests::{Market, Person, bag, mark, moisture, reason};
 
 const RULES: &str = r#"{"rule_sets": [{
     "number": 900, "commodity": "TOMATO", "valid_from": "2019-01-01", "effective_reading": "worst",
@@ -54,6 +56,35 @@ fn weighs(person: &Person, load: Option<&farmtally_core::client::LoadView>, edit
     let draft = person.starts(Some(farmer), load.map(|load| load.load_id));
     let draft = person.client.edit_draft(draft.basis, edits).expect("weighed");
     person.client.record_delivery(draft.basis, &Check::ALL).expect("recorded")
+}
+
+#[test]
+fn a_receipt_says_that_the_farmer_signed_and_what_the_farmer_owes() {
+    let (market, asha, _ravi) = market(1_215);
+    let delivery = weighs(&asha, None, &[bag(20_000)]);
+    let paper = receipt(&asha, &delivery);
+    assert!(paper.contains("Signature: Farmer") && !paper.contains("signed on the screen"), "{paper}");
+    assert!(!paper.contains("Advances"), "{paper}");
+    let signed = asha.client.sign(delivery.basis, mark()).expect("signed");
+    let until = "2019-12-31".parse().expect("a date");
+    let session = asha.client.session().expect("a session");
+    let lease = market.server.lease(market.organisation, session.device_code, session.user_id, minor(500_000), until);
+    lease.expect("leased");
+    asha.syncs_wholly();
+    let subjects = Subjects {
+        delivery: delivery.delivery_id,
+        load: [9; 16].into(),
+        farmer: delivery.farmer_id.expect("a farmer"),
+    };
+    let advance = Advance::valid(&subjects);
+    asha.client.record_advance(None, advance, &Check::ALL).expect("given");
+    let paper = receipt(&asha, &delivery);
+    assert!(paper.contains("Farmer signed on the screen"), "{paper}");
+    assert!(!paper.contains("Signature: Farmer") && paper.contains("Signature: Clerk"), "{paper}");
+    assert!(line(&paper, "Advances").ends_with("799.55"), "{paper}");
+    let why = reason("wrong_person");
+    asha.client.step_simple::<Signature>(signed.basis, SimpleStep::Withdrawn, Some(&why)).expect("withdrawn");
+    assert!(receipt(&asha, &delivery).contains("Signature: Farmer"));
 }
 
 #[test]

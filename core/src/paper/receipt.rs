@@ -53,6 +53,8 @@ pub struct Receipt {
     pub void_reason: Option<String>,
     /// Book and number of the paper form on which it was written first.
     pub paper_form: Option<String>,
+    /// When the farmer signed on the screen; `None` for a paper to be signed.
+    pub signed: Option<Instant>,
     /// Number of the receipt that this one replaces.
     pub replaces: Option<String>,
     /// Number of the receipt that replaces this one.
@@ -257,7 +259,14 @@ impl Receipt {
             writer.pair(Word::Load, load);
             writer.pair(Word::Lorry, lorry);
         }
-        writer.end(&[Word::Farmer, Word::Clerk], self.proof.as_ref());
+        let signers: &[Word] = match self.signed {
+            Some(Instant { at, zone_minutes }) => {
+                writer.pair(Word::SignedOnScreen, &wording.instant(at, zone_minutes));
+                &[Word::Clerk]
+            }
+            None => &[Word::Farmer, Word::Clerk],
+        };
+        writer.end(signers, self.proof.as_ref());
         self.write_short(&mut writer);
         writer.page
     }

@@ -162,7 +162,7 @@ pub trait RecordKind: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'st
 pub struct Table<K: 'static> {
     /// Name of the table.
     pub name: &'static str,
-    /// Column of the id. `columns` contains it for a decision, but not for a record.
+    /// Column of the id, of a decision also `scope`. `columns` contains the id of a decision, but not that of a record.
     pub key: &'static str,
     /// The kind's own columns, each with the function that returns its value.
     pub columns: &'static [(Column<'static>, ValueOf<K>)],

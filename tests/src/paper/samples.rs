@@ -133,6 +133,7 @@ pub fn receipt(language: Language) -> Receipt {
         }),
         void_reason: None,
         paper_form: Some("BOOK17 1042".into()),
+        signed: Some(NOW),
         replaces: None,
         replaced_by: None,
         proof: Some(proof()),

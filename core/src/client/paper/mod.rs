@@ -24,12 +24,12 @@ impl FieldClient {
     /// # Errors
     /// [`Error::NotFound`], also for a draft; [`Error::Unauthorized`], [`Error::Refused`] on a locked phone, [`Error::Store`].
     pub fn receipt(&self, delivery_id: DeliveryId, wording: Wording) -> Result<Page, Error> {
-        let author = self.author()?;
+        let (author, now) = (self.author()?, self.now());
         self.store.read(|db| {
             let found = require_visible::<Delivery>(db, &author, delivery_id, "delivery")?;
             let version = found.version();
             let desk = Desk { db, author: &author, wording };
-            Ok(desk.receipt(&found.record, version)?.page(wording))
+            Ok(desk.receipt(&found.record, version, now)?.page(wording))
         })
     }
 

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::{Desk, reason_text};
 use crate::Error;
+use crate::client::signature::signatures_under;
 use crate::client::warnings::instruments_used;
 use crate::decisions::{FactorUnit, RuleSet, WeighingRules};
 use crate::paper::{
-    Amendment, BagLine, Change, CopyNumber, DeductionLine, Figure, LotLine, MoistureLine, Price, Proof, Receipt,
-    ReceiptGroup, Scale, Value, Word,
+    AdvancesBalance, Amendment, BagLine, Change, CopyNumber, DeductionLine, Figure, LotLine, MoistureLine, Price,
+    Proof, Receipt, ReceiptGroup, Scale, Value, Word,
 };
 use crate::protocol::receipt_code::ReceiptCode;
+use crate::records::simple::SimpleState;
 use crate::records::{Delivery, Reading};
 use crate::rules::{GradeWeight, LineKind, Totals, WeightInput, WeightLine, weigh};
 use crate::store::records::get;
@@ -19,7 +21,7 @@ use crate::store::seam;
 use crate::units::{DeliveryId, InstrumentCode, LotWeight, Percent, Timestamp};
 
 impl Desk<'_> {
-    pub(super) fn receipt(&self, delivery: &Delivery, version: [u8; 8]) -> Result<Receipt, Error> {
+    pub(super) fn receipt(&self, delivery: &Delivery, version: [u8; 8], now: Timestamp) -> Result<Receipt, Error> {
         let reference = &self.author.reference;
         let rules = reference.rule_set(delivery.rule_set);
         let weight = weigh(&WeightInput::from(delivery), rules);
@@ -29,6 +31,9 @@ impl Desk<'_> {
         let moisture = rules.filter(|_| delivery.counted_readings().any(|it| it.factor().is_none()));
         let replacing = rows::replacements_of(&mut seam(self.db), &[delivery.delivery_id])?;
         let replaced_by = replacing.first().map(|(_, replacing)| *replacing);
+        let (advances, as_of) = (self.advances(delivery.farmer_id, now)?, self.instant(now).date());
+        let signatures = signatures_under(self.db, self.author, &delivery.centre, delivery.delivery_id.into())?;
+        let signed = signatures.iter().rfind(|it| it.state == SimpleState::Open);
         Ok(Receipt {
             heading: self.heading(&delivery.centre, CopyNumber::after(prints)),
             number: delivery.receipt_number().to_string(),
@@ -42,7 +47,7 @@ impl Desk<'_> {
             value: Value::Unknown,
             moisture: moisture.map(|rules| moisture_of(delivery, &weight.grades, rules)),
             quality: self.quality(delivery, rules),
-            advances: None,
+            advances: advances.map(|it| AdvancesBalance { outstanding_minor: it.outstanding_minor, as_of }),
             scale: self.scale(delivery, rules)?,
             rule_set: delivery.rule_set,
             clerk: reference.user_name(delivery.recorded.user_id),
@@ -51,6 +56,7 @@ impl Desk<'_> {
             amendment: self.amendment(delivery, &totals),
             void_reason: delivery.voids.last().map(|act| reason_text(&act.reason)),
             paper_form: delivery.paper_entry.as_ref().map(|it| format!("{} {}", it.book, it.serial)),
+            signed: signed.map(|it| self.instant(it.made.written_at())),
             replaces: self.receipt_of(delivery.replaces)?,
             replaced_by: self.receipt_of(replaced_by)?,
             proof: Some(self.proof(delivery, version, &totals)),

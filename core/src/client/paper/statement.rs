@@ -60,7 +60,7 @@ impl Desk<'_> {
     }
 
     /// Returns the open advances of a farmer; `None` if none are known here, or this phone was without its server for too long.
-    fn advances(&self, farmer_id: FarmerId, now: Timestamp) -> Result<Option<Advances>, Error> {
+    pub(super) fn advances(&self, farmer_id: FarmerId, now: Timestamp) -> Result<Option<Advances>, Error> {
         if self.author.require_contact().is_err() {
             return Ok(None);
         }
