@@ -251,12 +251,12 @@ impl State {
             db.append_all(logged.first().map_or(self.commit_id, |(commit_id, ..)| *commit_id), &entries)?;
         }
         let (mut held, mut deferred, mut rejected) = (Rows::default(), Rows::default(), Rows::default());
-        let (mut merged, mut befores) = (Vec::new(), Vec::new());
+        let (mut merged, mut earlier) = (Vec::new(), Vec::new());
         for (id, document) in self.documents {
             let before = document.stored.map(|stored| stored.saved);
             if let Some((scope, kind, it)) = document.merged {
                 merged.push((scope, kind, id, it));
-                befores.push(before);
+                earlier.push(before);
             }
             held.join(document.held);
             deferred.join(document.deferred);
@@ -271,7 +271,7 @@ impl State {
         db.save_documents(&saved)?;
         let touched: Vec<Touched> = merged
             .into_iter()
-            .zip(befores)
+            .zip(earlier)
             .filter_map(|((scope, _, _, merged), before)| merged.record.map(|record| Touched { scope, record, before }))
             .collect();
         let mut findings = self.findings;
