@@ -84,6 +84,8 @@ pub const MAX_CHECKS_READ: u32 = 200;
 pub const COMMON_DAYS: RangeInclusive<i32> = -60..=1;
 /// Reading of an odometer in kilometres (hard).
 pub const MAX_ODOMETER_KM: u32 = 9_999_999;
+/// Plots in the view of a farmer (soft): later ones are in the list of plots only.
+pub const MAX_PLOTS_SHOWN: u32 = 200;
 /// Points of a track in one call (hard), before they are thinned: more than a day with one each half minute.
 pub const MAX_TRACK_POINTS: usize = 5_000;
 /// Pieces of the track of one load, to which a phone adds more (hard): with one each quarter of an hour, 50 hours.

@@ -17,8 +17,9 @@ use crate::storage::{Access, PendingEntry, Transaction};
 use crate::{Error, Server};
 
 impl Server {
-    /// Forgets a farmer: erases contact and payout details, words (requests, disputes, feedback), signatures and plots, here and, at its next contact, on every
-    /// phone, and in time whatever a phone brings afterwards. Weights keep the farmer's code. Returns the number of documents erased now.
+    /// Forgets a farmer: erases contact and payout details, words (requests, disputes, feedback), signatures and plots, here and, at its next
+    /// contact, on every phone, and in time whatever a phone brings afterwards. Weights keep the farmer's code. Returns the number of
+    /// documents erased now.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a farmer who is not known, or is forgotten already and of whom nothing is left; [`Error::Busy`] if all is done

@@ -1,7 +1,7 @@
 //! Journal: facts that must survive a restored database, in the folder `journal/`, which no backup of the data contains.
 //!
-//! Owns the lists of erased documents and forgotten farmers, which a restored database erases again before it answers; the acknowledged head of each log, by
-//! which a restored database is recognised; the number of recoveries; and the newest device code.
+//! Owns the lists of erased documents and forgotten farmers, which a restored database erases again before it answers; the acknowledged
+//! head of each log, by which a restored database is recognised; the number of recoveries; and the newest device code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use automerge::transaction::Transactable;
 use farmtally_core::client::{
     DeliveryEdit, DeliveryQuery, DeliveryView, DraftEdit, FarmerInput, FarmerPage, FarmerQuery, FarmerView,
-    FieldClient, InboxItem, LoadEdit, LoadView, OpenLoad, ReadingInput, StartDraft, SyncReport,
+    FieldClient, InboxItem, InboxKind, LoadEdit, LoadView, OpenLoad, ReadingInput, StartDraft, SyncReport,
 };
 use farmtally_core::environment::Environment;
 use farmtally_core::limits::MAX_PAGE;
@@ -246,6 +246,15 @@ impl Person {
     /// Items of the phone's inbox.
     pub fn inbox(&self) -> Vec<InboxItem> {
         self.client.inbox().expect("an inbox")
+    }
+
+    /// Codes of the reviews in the inbox, in its order.
+    pub fn reviews(&self) -> Vec<String> {
+        let code = |kind| match kind {
+            InboxKind::Review { code, .. } => Some(code.to_string()),
+            _ => None,
+        };
+        self.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
     }
 }
 

@@ -34,14 +34,6 @@ fn held_codes(person: &Person) -> Vec<String> {
     person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
 }
 
-fn reviews(person: &Person) -> Vec<String> {
-    let code = |kind| match kind {
-        InboxKind::Review { code, .. } => Some(code.to_string()),
-        _ => None,
-    };
-    person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
-}
-
 #[test]
 fn what_was_recorded_without_knowing_of_a_revocation_counts_and_is_reviewed() {
     let mut market = Market::open(1);
@@ -55,7 +47,7 @@ fn what_was_recorded_without_knowing_of_a_revocation_counts_and_is_reviewed() {
     assert_eq!(held(&market), []);
     ravi.syncs_wholly();
     assert_eq!(ravi.client.delivery(delivery).expect("a delivery").totals.gross_g.0, 20_000);
-    assert_eq!(reviews(&ravi), ["grant_ended"]);
+    assert_eq!(ravi.reviews(), ["grant_ended"]);
     assert_eq!(asha.client.session().expect("a session").grant_id, None, "from here on she knows");
     let refused = asha.farmers("").expect_err("no grant");
     assert_eq!(refused.code(), ErrorCode::Locked);

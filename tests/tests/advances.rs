@@ -1,6 +1,6 @@
 //! Advances: leases that are exact without network, limits of cash, goods, balances, and the reviews of what exceeded a limit.
 
-use farmtally_core::client::{Allowance, InboxKind, SimpleFilter, SimpleView};
+use farmtally_core::client::{Allowance, SimpleFilter, SimpleView};
 use farmtally_core::decisions::Order;
 use farmtally_core::paper::Wording;
 use farmtally_core::permission::Role;
@@ -87,14 +87,6 @@ fn refuses(person: &Person, content: Advance, by: SpendingLimit, rest: i64) {
     );
     assert_eq!(fingerprint(&person.database()), before);
     assert_eq!(person.client.allowance().expect("an allowance"), allowance);
-}
-
-fn reviews(person: &Person) -> Vec<String> {
-    let code = |kind| match kind {
-        InboxKind::Review { code, .. } => Some(code.to_string()),
-        _ => None,
-    };
-    person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
 }
 
 /// Publishes a rule set with these limits.
@@ -366,12 +358,12 @@ fn a_phone_asks_before_a_farmer_gets_more_than_the_limit_and_two_people_are_revi
     for person in [&asha, &ravi] {
         person.syncs_wholly();
     }
-    assert_eq!(reviews(&ravi), [""; 0], "exactly the limit");
+    assert_eq!(ravi.reviews(), [""; 0], "exactly the limit");
     pays(&ravi, cash(farmer, 1)).expect_err("unusual");
     let more = ravi.client.record_advance(None, cash(farmer, 1), &[Check::AdvancesOverLimit]).expect("accepted");
     ravi.syncs_wholly();
     asha.syncs_wholly();
-    assert_eq!(reviews(&asha), ["advance_over_limit"]);
+    assert_eq!(asha.reviews(), ["advance_over_limit"]);
     assert!(asha.client.simple_record::<Advance>(more.record_id).is_ok(), "it stands");
 }
 
@@ -391,13 +383,13 @@ fn a_phone_that_was_set_back_exceeds_its_lease_and_is_reviewed() {
     pays(&asha, cash(farmer, 1_000)).expect("paid");
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    assert_eq!(reviews(&ravi), [""; 0], "exactly the lease");
+    assert_eq!(ravi.reviews(), [""; 0], "exactly the lease");
     let copy = market.revives("Asha", &before);
     pays(&copy, cash(farmer, 800)).expect("the copy does not know better");
     drop(asha);
     copy.syncs().expect("a sync");
     ravi.syncs_wholly();
-    assert!(reviews(&ravi).contains(&"advance_over_limit".to_owned()), "{:?}", reviews(&ravi));
+    assert!(ravi.reviews().contains(&"advance_over_limit".to_owned()), "{:?}", ravi.reviews());
     copy.syncs_wholly();
     assert_eq!(left(&copy), 0, "the new device id inherits nothing");
 }

@@ -1,6 +1,6 @@
 //! Cash of users: handovers that both sides confirm, counts, and books.
 
-use farmtally_core::client::{InboxKind, SimpleView};
+use farmtally_core::client::SimpleView;
 use farmtally_core::records::advance::{AdvanceKind, PaymentMethod};
 use farmtally_core::records::cash_movement::CashHolder;
 use farmtally_core::records::simple::{SimpleState, SimpleStep};
@@ -40,14 +40,6 @@ fn book(person: &Person, of: Option<UserId>) -> CashBook {
 
 fn lines(book: &CashBook) -> Vec<(CashLineKind, i64, i64)> {
     book.lines.iter().map(|it| (it.kind, it.amount_minor.minor(), it.balance_minor.minor())).collect()
-}
-
-fn reviews(person: &Person) -> Vec<String> {
-    let code = |kind| match kind {
-        InboxKind::Review { code, .. } => Some(code.to_string()),
-        _ => None,
-    };
-    person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
 }
 
 #[test]
@@ -129,12 +121,12 @@ fn a_count_keeps_what_was_expected_and_a_difference_is_reviewed() {
     assert_eq!((count.content.expected_minor, count.content.user_id), (minor(700), user(&asha)));
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    assert_eq!(reviews(&ravi), [""; 0]);
+    assert_eq!(ravi.reviews(), [""; 0]);
     let count = asha.client.count_cash(&kolar(), today(), minor(690)).expect("counted");
     assert_eq!(count.content.expected_minor, minor(700));
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    assert_eq!(reviews(&ravi), ["cash_difference"]);
+    assert_eq!(ravi.reviews(), ["cash_difference"]);
     let expected = [
         (CashLineKind::Received, 1_000, 1_000),
         (CashLineKind::Advance, -300, 700),

@@ -1,26 +1,18 @@
 //! Rules of the field at their edges: unknown bag types, trips of one lorry, replacements, double taps, and codes that are not of loads.
 
 use data_encoding::BASE64URL_NOPAD;
-use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, InboxKind, Lifecycle, StartDraft};
+use farmtally_core::client::{DeliveryEdit, DeliveryView, DraftEdit, Lifecycle, StartDraft};
 use farmtally_core::rules::Check;
 use farmtally_core::units::{BagType, Grams};
 use farmtally_core::{Error, ErrorCode};
 use farmtally_sync_server::ReferenceFile;
-use farmtally_tests::{Market, Person, bag, moisture, reason};
+use farmtally_tests::{Market, bag, moisture, reason};
 
 /// A draft edit that adds a bag of a type that the market's rules do not name.
 fn sack(grams: i64) -> DraftEdit {
     let bag_type = BagType::try_from(7).expect("in bounds");
     let gross = Grams(grams).try_into().expect("a bag");
     DraftEdit::AddBag { gross, bag_type, source: None, grade: None, scale: None }
-}
-
-fn reviews(person: &Person) -> Vec<String> {
-    let code = |kind| match kind {
-        InboxKind::Review { code, .. } => Some(code.to_string()),
-        _ => None,
-    };
-    person.inbox().into_iter().filter_map(|item| code(item.kind)).collect()
 }
 
 fn replacement_of(delivery: &DeliveryView) -> StartDraft {
@@ -46,7 +38,7 @@ fn a_bag_of_a_type_that_the_rules_do_not_name_is_asked_about_recorded_and_review
     let delivery = asha.client.record_delivery(draft.basis, &checks).expect("recorded");
     asha.syncs_wholly();
     ravi.syncs_wholly();
-    assert_eq!(reviews(&ravi), ["unknown_bag_type"]);
+    assert_eq!(ravi.reviews(), ["unknown_bag_type"]);
     assert_eq!(ravi.client.delivery(delivery.delivery_id).expect("a delivery").totals, delivery.totals);
 }
 
@@ -57,12 +49,12 @@ fn a_forgotten_bag_of_an_unknown_type_is_added_and_reviewed() {
     let farmer = asha.registers("Lakshmi Devi", "Vemagal", "").farmer_id;
     let delivery = asha.weighs(farmer, None, &[20_000]);
     asha.syncs_wholly();
-    assert_eq!(reviews(&asha), [""; 0]);
+    assert_eq!(asha.reviews(), [""; 0]);
     let DraftEdit::AddBag { gross, bag_type, source, grade, scale } = sack(30_000) else { panic!("a bag") };
     let edit = DeliveryEdit::AddBag { gross, bag_type, source, grade, scale };
     asha.client.amend_delivery(delivery.basis, &reason("bag_forgotten"), &[edit]).expect("amended");
     asha.syncs_wholly();
-    assert_eq!(reviews(&asha), ["unknown_bag_type"]);
+    assert_eq!(asha.reviews(), ["unknown_bag_type"]);
 }
 
 #[test]
@@ -78,7 +70,7 @@ fn a_bag_that_weighs_no_more_than_its_crate_is_asked_about_and_reviewed() {
     let delivery = asha.client.record_delivery(draft.basis, &Check::ALL).expect("recorded");
     assert!(delivery.totals.deductions_exceed_weight);
     asha.syncs_wholly();
-    assert_eq!(reviews(&asha), ["deductions_exceed_weight"]);
+    assert_eq!(asha.reviews(), ["deductions_exceed_weight"]);
 }
 
 #[test]
@@ -128,7 +120,7 @@ fn six_trips_of_one_lorry_on_one_day_are_no_contention() {
         person.syncs_wholly();
         other.syncs_wholly();
     }
-    assert_eq!(reviews(&asha), [""; 0]);
+    assert_eq!(asha.reviews(), [""; 0]);
 }
 
 #[test]
@@ -143,7 +135,7 @@ fn a_second_load_of_a_lorry_before_the_first_is_asked_to_be_closed_is_a_contenti
     market.clock.pass(60);
     asha.closes(first).expect("asked");
     asha.syncs_wholly();
-    assert_eq!(reviews(&asha), ["load_contention"]);
+    assert_eq!(asha.reviews(), ["load_contention"]);
 }
 
 #[test]
@@ -184,7 +176,7 @@ fn one_delivery_replaced_on_two_phones_is_reviewed() {
     for person in [&asha, &ravi, &asha] {
         person.syncs_wholly();
     }
-    assert_eq!(reviews(&asha), ["replaced_twice"]);
+    assert_eq!(asha.reviews(), ["replaced_twice"]);
 }
 
 #[test]

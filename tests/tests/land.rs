@@ -1,7 +1,7 @@
 //! Certificates and quotas: how the office gives them, what a phone asks about, and what the server reviews.
 
 use farmtally_core::Error;
-use farmtally_core::client::{DeliveryView, DraftEdit, FarmerView, InboxKind, QuotaUse};
+use farmtally_core::client::{DeliveryView, DraftEdit, FarmerView, QuotaUse};
 use farmtally_core::decisions::LandSubject;
 use farmtally_core::records::Plot;
 use farmtally_core::records::plot::{GeoPoint, PlotShape};
@@ -67,11 +67,7 @@ fn asked(person: &Person, farmer: FarmerId, grams: i64) -> Vec<Check> {
 }
 
 fn reviews(person: &Person) -> Vec<String> {
-    let code = |kind| match kind {
-        InboxKind::Review { code, .. } => Some(code.to_string()),
-        _ => None,
-    };
-    let mut codes: Vec<String> = person.inbox().into_iter().filter_map(|item| code(item.kind)).collect();
+    let mut codes = person.reviews();
     codes.sort();
     codes
 }

@@ -74,14 +74,6 @@ impl Story {
     }
 }
 
-fn reviews(person: &Person) -> Vec<String> {
-    let codes = person.inbox().into_iter().filter_map(|item| match item.kind {
-        InboxKind::Review { code, .. } => Some(code.to_string()),
-        _ => None,
-    });
-    codes.collect()
-}
-
 #[test]
 fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
     for with_journal in [true, false] {
@@ -99,7 +91,7 @@ fn what_comes_back_after_the_end_of_a_recovery_counts_and_is_looked_at() {
         story.everybody_is_equal();
         assert!(!story.is_open(), "that data was lost is known, and nothing is closed for it again");
         assert_eq!(story.asha.sum().gross_g.0, 20_000 + 21_000 + 22_000 + 23_000 + 29_000 + 30_000);
-        let reviews: Vec<String> = reviews(&story.asha);
+        let reviews: Vec<String> = story.asha.reviews();
         assert!(reviews.contains(&"late_evidence".to_owned()), "{reviews:?}");
         story.asha.client.delivery(late).expect("what came late");
 

@@ -196,10 +196,10 @@ fn a_receipt_says_that_its_scale_was_overdue_when_it_weighed() {
     market.clock.pass(60);
     checks(&asha, "SCALE7", true);
     market.clock.pass(60);
-    let good = weighs();
+    let checked = weighs();
     market.clock.pass(60);
     checks(&asha, "SCALE7", false);
     market.clock.pass(60);
     let failed = weighs();
-    assert_eq!([overdue, good, failed].map(paper), [true, false, true]);
+    assert_eq!([overdue, checked, failed].map(paper), [true, false, true]);
 }

@@ -115,7 +115,7 @@ impl FieldClient {
         content: &Advance,
     ) -> Result<Vec<Check>, Error> {
         let (db, author, today): (&rusqlite::Connection, _, _) = (action.db, action.author, self.date());
-        let (mut known, mut checks) = (advances_of(db, author, content.farmer_id)?, Vec::new());
+        let (known, mut checks) = (advances_of(db, author, content.farmer_id)?, Vec::new());
         let is_return = match &content.kind {
             AdvanceKind::Cash | AdvanceKind::InKind { .. } => false,
             AdvanceKind::OnAccount { delivery_id } => {
@@ -129,17 +129,9 @@ impl FieldClient {
         };
         let limit = farmer_limit(author.reference.all::<RuleSet>(), content.date).filter(|_| !is_return);
         if let Some(limit) = limit {
-            let (stamp, content) = (action.stamp, content.clone());
-            let record_id = DocumentId::from([0; 16]);
-            known.push(Simple {
-                record_id,
-                made: stamp,
-                content,
-                steps: Vec::new(),
-                corrections: Vec::new(),
-                conflicts: Vec::new(),
-            });
-            if outstanding(&open_advances(&known, today)).map_or(true, |it| it > limit) {
+            let owed = outstanding(&open_advances(&known, today)).ok();
+            let with_this = owed.and_then(|owed| owed.checked_add(content.amount_minor));
+            if with_this.is_none_or(|it| it > limit) {
                 checks.push(Check::AdvancesOverLimit);
             }
         }

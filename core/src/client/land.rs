@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::action::Action;
 use crate::Error;
 use crate::decisions::Certificate;
-use crate::records::Plot;
+use crate::limits::MAX_PLOTS_SHOWN;
 use crate::records::draft::Draft;
 use crate::records::simple::SimpleState;
+use crate::records::{Kind, Plot, Simple};
 use crate::rules::Check;
 use crate::store::rows::ListOrder;
 use crate::store::simple::{SimpleFilter, list};
@@ -51,19 +52,16 @@ pub struct QuotaUse {
     pub used_g: Grams,
 }
 
-/// Plots in the view of a farmer.
-const MAX_PLOTS_SHOWN: u32 = 200;
-
 /// Returns the land of a farmer.
 pub(super) fn land_view(db: &rusqlite::Connection, farmer_id: FarmerId) -> Result<LandView, Error> {
     let mut db = seam(db);
-    let kind = crate::records::Kind::of::<crate::records::Simple<Plot>>();
+    let kind = Kind::of::<Simple<Plot>>();
     let filter = SimpleFilter { farmer_id: Some(farmer_id), state: Some(SimpleState::Open), ..SimpleFilter::default() };
     let scope = stored::find(&mut db, farmer_id.into())?.map(|it| it.scope);
     let scopes: Vec<_> = scope.into_iter().collect();
     let mut plots = Vec::new();
     for record_id in list(&mut db, kind, &scopes, &filter, ListOrder::OldestFirst, None, MAX_PLOTS_SHOWN)? {
-        if let Some(found) = stored::get::<crate::records::Simple<Plot>>(&mut db, record_id)? {
+        if let Some(found) = stored::get::<Simple<Plot>>(&mut db, record_id)? {
             let (area_m2, plot) = (found.record.content.area_m2(), found.record.content);
             plots.push(PlotSummary { record_id, name: plot.name, area_m2, declared_area_m2: plot.declared_area_m2 });
         }

@@ -10,10 +10,10 @@ named! {
     #[derive(Encode, Decode)]
     #[cbor(index_only)]
     pub PaperPurpose, "a purpose of a paper book" {
-        /// Deliveries.
+        /// Deliveries that were weighed without a phone.
         #[n(0)]
         Deliveries = "deliveries",
-        /// Advances.
+        /// Advances that were given without a phone.
         #[n(1)]
         Advances = "advances",
     }

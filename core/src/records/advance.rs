@@ -69,7 +69,7 @@ pub enum AdvanceKind {
     /// Goods; the amount is the sum of the lines.
     #[n(2)]
     InKind {
-        /// The lines.
+        /// The goods, 1 to [`MAX_ADVANCE_ITEMS`] lines.
         #[n(0)]
         items: Vec<AdvanceItem>,
         /// Name of the store from which they came; may be empty.
@@ -82,7 +82,7 @@ pub enum AdvanceKind {
         /// The advance in kind, of the same farmer.
         #[n(0)]
         advance_id: DocumentId,
-        /// The lines.
+        /// What came back, 1 to [`MAX_ADVANCE_ITEMS`] lines.
         #[n(1)]
         items: Vec<AdvanceItem>,
     },

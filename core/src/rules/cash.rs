@@ -53,11 +53,11 @@ pub struct CashBook {
 /// Records from which cash books follow.
 #[derive(Clone, Debug, Default)]
 pub struct CashRecords {
-    /// Advances.
+    /// Advances in any form; those in cash count.
     pub advances: Vec<Simple<Advance>>,
-    /// Movements of cash.
+    /// Movements of cash between users and the office.
     pub movements: Vec<Simple<CashMovement>>,
-    /// Counts.
+    /// What users counted, on any day.
     pub counts: Vec<Simple<CashCount>>,
 }
 

@@ -376,8 +376,8 @@ fn each_command_of_the_source_has_cases_or_a_line_that_says_why_not() {
     let listed: BTreeSet<String> = tried.iter().cloned().chain(excused.clone()).collect();
     let missing: Vec<&String> = found.difference(&listed).collect();
     assert!(missing.is_empty(), "give these a case in tests/bad_input, or a line in READS: {missing:?}");
-    let gone: Vec<&String> = listed.difference(&found).collect();
-    assert!(gone.is_empty(), "these are no calls of FieldClient any more: {gone:?}");
+    let unknown: Vec<&String> = listed.difference(&found).collect();
+    assert!(unknown.is_empty(), "these are no calls of FieldClient any more: {unknown:?}");
     let both: Vec<String> = excused.filter(|name| tried.contains(name)).collect();
     assert!(both.is_empty(), "these have cases, so they need no line: {both:?}");
 }

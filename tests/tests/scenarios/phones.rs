@@ -236,10 +236,10 @@ fn scenario_26_one_change_that_cannot_be_read_is_kept_and_delays_nothing() {
     mallory.syncs_wholly();
     let honest = mallory.weighs(team.farmer, None, &[20_000]).delivery_id;
     let mut forger = Forger::with_phone_of(&mallory, &team.market);
-    let good = forger.outbox();
-    let bad = BundleEntry { document_id: [9; 16].into(), change: vec![0x5a; 40], ..good[0].clone() };
+    let valid = forger.outbox();
+    let bad = BundleEntry { document_id: [9; 16].into(), change: vec![0x5a; 40], ..valid[0].clone() };
     forger.sequence = 1_000;
-    let verdicts = forger.seals_and_uploads(std::iter::once(bad).chain(good).collect());
+    let verdicts = forger.seals_and_uploads(std::iter::once(bad).chain(valid).collect());
     let codes: Vec<_> = verdicts.iter().map(verdict_code).collect();
     assert_eq!(codes, ["malformed", "logged"]);
     let held = team.market.server.held(team.market.organisation).expect("a list");

@@ -8,7 +8,7 @@ use crate::records::Delivery;
 use crate::rules::Totals;
 use crate::scope::Scope;
 use crate::store::outbox;
-use crate::store::rows::{self, ListOrder, LoadFilter, Part};
+use crate::store::rows::{self, ListOrder, Part};
 use crate::store::seam;
 
 pub(super) const DELIVERY: [&str; 20] = [
@@ -75,33 +75,26 @@ impl Run<'_> {
     }
 
     pub(super) fn loads(&self, sink: Sink<'_>) -> Result<(), Error> {
-        let filter = LoadFilter { from: self.query.from_date, to: self.query.to_date, ..LoadFilter::default() };
-        let mut part = Part { order: ListOrder::OldestFirst, after: None, limit: MAX_PAGE };
-        loop {
-            let page = rows::loads(&mut seam(self.db), &self.scopes, &filter, &part)?;
-            let Some(last) = page.last() else { return Ok(()) };
-            part.after = Some(last.key());
-            for row in page {
-                let sum = rows::load_sum(&mut seam(self.db), row.load_id)?;
-                let (centre, season) = match &row.scope {
-                    Scope::Season(centre, season) => (Cell::text(centre), Cell::text(season)),
-                    _ => (Cell::Empty, Cell::Empty),
-                };
-                let sync = outbox::state(self.db, row.load_id.into())?;
-                sink(vec![
-                    Cell::text(row.business_date),
-                    Cell::Text(row.number),
-                    centre,
-                    season,
-                    Cell::text(row.lorry),
-                    Cell::text(row.state),
-                    Cell::number(sum.deliveries),
-                    Cell::number(sum.bags),
-                    Cell::Number(sum.gross_g.0),
-                    Cell::text(sync.as_str()),
-                ])?;
-            }
-        }
+        self.each_load_row(&[], &mut |row| {
+            let sum = rows::load_sum(&mut seam(self.db), row.load_id)?;
+            let (centre, season) = match &row.scope {
+                Scope::Season(centre, season) => (Cell::text(centre), Cell::text(season)),
+                _ => (Cell::Empty, Cell::Empty),
+            };
+            let sync = outbox::state(self.db, row.load_id.into())?;
+            sink(vec![
+                Cell::text(row.business_date),
+                Cell::Text(row.number),
+                centre,
+                season,
+                Cell::text(row.lorry),
+                Cell::text(row.state),
+                Cell::number(sum.deliveries),
+                Cell::number(sum.bags),
+                Cell::Number(sum.gross_g.0),
+                Cell::text(sync.as_str()),
+            ])
+        })
     }
 
     pub(super) fn farmers(&self, sink: Sink<'_>) -> Result<(), Error> {

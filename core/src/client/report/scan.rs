@@ -50,6 +50,18 @@ impl Run<'_> {
         states: &[LoadState],
         visit: &mut dyn FnMut(&LoadRow, &Load) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.each_load_row(states, &mut |row| match stored::get::<Load>(&mut seam(self.db), row.load_id)? {
+            Some(found) => visit(&row, &found.record),
+            None => Ok(()),
+        })
+    }
+
+    /// Calls `visit` for the row of each load of the report that is in one of these states, in any if there is none; oldest first.
+    pub(super) fn each_load_row(
+        &self,
+        states: &[LoadState],
+        visit: &mut dyn FnMut(LoadRow) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (from, to) = (self.query.from_date, self.query.to_date);
         let filter = LoadFilter { states: states.to_vec(), from, to, ..LoadFilter::default() };
         let mut part = Part { order: ListOrder::OldestFirst, after: None, limit: MAX_PAGE };
@@ -57,11 +69,7 @@ impl Run<'_> {
             let page = rows::loads(&mut seam(self.db), &self.scopes, &filter, &part)?;
             let Some(last) = page.last() else { return Ok(()) };
             part.after = Some(last.key());
-            for row in page {
-                if let Some(found) = stored::get::<Load>(&mut seam(self.db), row.load_id)? {
-                    visit(&row, &found.record)?;
-                }
-            }
+            page.into_iter().try_for_each(&mut *visit)?;
         }
     }
 

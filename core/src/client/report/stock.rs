@@ -26,9 +26,8 @@ impl Run<'_> {
     pub(super) fn stock(&self, sink: Sink<'_>) -> Result<(), Error> {
         let mut waiting = BTreeMap::<(CentreCode, CommodityCode), Waiting>::new();
         self.each_delivery(|row| !row.is_voided, &mut |it| {
-            let mut parts = by_parts(&it.weight.totals(), &it.delivery.parts());
             let mut here = Vec::new();
-            for (load, totals) in parts.drain(..) {
+            for (load, totals) in by_parts(&it.weight.totals(), &it.delivery.parts()) {
                 if self.waits(load)? {
                     here.push(totals);
                 }

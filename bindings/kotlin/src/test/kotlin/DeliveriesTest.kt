@@ -28,36 +28,14 @@ import org.farmtally.field.Stroke
 import org.farmtally.field.TrackPoint
 import org.farmtally.field.Warning
 import org.farmtally.field.WeightSource
-import org.junit.jupiter.api.AfterAll
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
 
 private val DRAWN = Mark.Drawn(listOf(Stroke(listOf(Point(0u, 0u), Point(1_023u, 512u)))))
 
 /** The scenarios of bindings/scenarios.md about deliveries and their loads, in its order. */
-class DeliveriesTest {
-    companion object {
-        private val server = Server()
-
-        @BeforeAll
-        @JvmStatic
-        fun start() {
-            server.start()
-        }
-
-        @AfterAll
-        @JvmStatic
-        fun close() = server.close()
-    }
-
-    private val market = Market(server)
-
-    @AfterEach
-    fun shutDown() = market.close()
-
+class DeliveriesTest : Scenarios() {
     @Test
     fun `a signature is put under a delivery and a load and withdrawn`() = story {
         val (asha, ravi) = listOf(market.hires("Asha", "field_manager"), market.hires("Ravi", "dispatcher"))

@@ -39,35 +39,13 @@ import org.farmtally.field.SchemeCode
 import org.farmtally.field.SeasonCode
 import org.farmtally.field.SimpleQuery
 import org.farmtally.field.SimpleState
-import org.junit.jupiter.api.AfterAll
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
 
 /** The scenarios of bindings/scenarios.md about farmers, their land and their money, in its order. */
-class FarmersTest {
-    companion object {
-        private val server = Server()
-
-        @BeforeAll
-        @JvmStatic
-        fun start() {
-            server.start()
-        }
-
-        @AfterAll
-        @JvmStatic
-        fun close() = server.close()
-    }
-
-    private val market = Market(server)
-
-    @AfterEach
-    fun shutDown() = market.close()
-
+class FarmersTest : Scenarios() {
     private val today = LocalDate.now(ZoneOffset.UTC).let { BusinessDate("$it") }
 
     /** Two people whose phones know Lakshmi. */

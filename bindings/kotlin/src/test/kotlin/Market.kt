@@ -34,6 +34,11 @@ import org.farmtally.field.Transport
 import org.farmtally.field.TransportException
 import org.farmtally.field.WireRequest
 import org.farmtally.field.WireResponse
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.BeforeEach
+import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.api.fail
 
 val MISTYPED = Reason("mistyped")
@@ -259,3 +264,27 @@ suspend inline fun <reified E : FieldException> refused(call: () -> Unit): E =
     } catch (error: FieldException) {
         error as? E ?: throw error
     } ?: fail("nothing was refused")
+
+/** Scenarios on one server process, each with a market of its own. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+abstract class Scenarios {
+    protected val server = Server()
+    protected lateinit var market: Market
+        private set
+
+    @BeforeAll
+    fun start() {
+        server.start()
+    }
+
+    @BeforeEach
+    fun open() {
+        market = Market(server)
+    }
+
+    @AfterEach
+    fun shutDown() = market.close()
+
+    @AfterAll
+    fun close() = server.close()
+}

@@ -81,8 +81,6 @@ import org.farmtally.field.watchInbox
 import org.farmtally.field.watchSession
 import org.farmtally.field.watchSyncStatus
 import org.farmtally.field.watchToday
-import org.junit.jupiter.api.AfterAll
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
@@ -90,32 +88,12 @@ import org.junit.jupiter.api.Assertions.assertNotNull
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Assumptions.assumeTrue
-import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.fail
 
 /** The scenarios of bindings/scenarios.md about the client, in its order; those about records are in RecordsTest, FarmersTest and DeliveriesTest. */
-class MarketDayTest {
-    companion object {
-        private val server = Server()
-
-        @BeforeAll
-        @JvmStatic
-        fun start() {
-            server.start()
-        }
-
-        @AfterAll
-        @JvmStatic
-        fun close() = server.close()
-    }
-
-    private val market = Market(server)
-
-    @AfterEach
-    fun shutDown() = market.close()
-
+class MarketDayTest : Scenarios() {
     @Test
     fun `a new phone has no session and may not record`() = story {
         val asha = market.meets("Asha")

@@ -49,13 +49,10 @@ import org.farmtally.field.WeighbridgeTicket
 import org.farmtally.field.WeighingSource
 import org.farmtally.field.Wording
 import org.farmtally.field.watch
-import org.junit.jupiter.api.AfterAll
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
-import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
 
 private val ENGLISH = Wording(Language.ENGLISH)
@@ -82,26 +79,7 @@ private class Roll(private var paper: Int) : Printer {
 }
 
 /** The scenarios of bindings/scenarios.md about what is recorded, printed, reported and imported, in its order. */
-class RecordsTest {
-    companion object {
-        private val server = Server()
-
-        @BeforeAll
-        @JvmStatic
-        fun start() {
-            server.start()
-        }
-
-        @AfterAll
-        @JvmStatic
-        fun close() = server.close()
-    }
-
-    private val market = Market(server)
-
-    @AfterEach
-    fun shutDown() = market.close()
-
+class RecordsTest : Scenarios() {
     @Test
     fun `a delivery gets readings a signature and prints after it was recorded`() = story {
         val (asha, ravi) = listOf(market.hires("Asha", "clerk"), market.hires("Ravi", "dispatcher"))
