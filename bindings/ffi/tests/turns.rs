@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may panic: that is how they fail")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -66,6 +66,9 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().build().unwrap()
 }
 
+/// Held by a test that needs all turns on the network: two such tests at once would each wait for a turn of the other.
+static ALL_NETWORK_TURNS: Mutex<()> = Mutex::new(());
+
 /// Begins a call and never polls it again.
 fn leaves<T>(call: impl Future<Output = T> + 'static) {
     let mut call = Box::pin(call);
@@ -92,6 +95,7 @@ fn code(error: &FieldError) -> String {
 
 #[test]
 fn a_call_that_was_left_while_it_waited_for_the_network_keeps_no_turn() {
+    let _turns = ALL_NETWORK_TURNS.lock().unwrap_or_else(PoisonError::into_inner);
     runtime().block_on(async {
         let (gate, mut was_asked, opens) = gate();
         let client = FieldClient::open(config("network"), None, Some(gate)).await.unwrap();
@@ -113,6 +117,7 @@ fn a_call_that_was_left_while_it_waited_for_the_network_keeps_no_turn() {
 
 #[test]
 fn cancelling_ends_enrolments_and_moves_that_wait_for_their_turn() {
+    let _turns = ALL_NETWORK_TURNS.lock().unwrap_or_else(PoisonError::into_inner);
     runtime().block_on(async {
         let (gate, mut was_asked, opens) = gate();
         let busy = FieldClient::open(config("busy"), None, Some(gate)).await.unwrap();
