@@ -1,6 +1,6 @@
 //! Advances: leases that are exact without network, limits of cash, goods, balances, and the reviews of what exceeded a limit.
 
-use farmtally_core::client::{Allowance, SimpleFilter, SimpleView};
+use farmtally_core::client::{Allowance, FarmerEdit, SimpleFilter, SimpleView};
 use farmtally_core::decisions::Order;
 use farmtally_core::paper::Wording;
 use farmtally_core::permission::Role;
@@ -431,4 +431,23 @@ fn the_office_leases_only_to_who_works_on_the_phone_and_never_takes_back() {
     let grant = asha.client.session().expect("a session").grant_id.expect("a grant");
     market.server.revoke(market.organisation, grant).expect("revoked");
     assert_eq!(wrong(lease(code(&asha), user(&asha), minor(0))), "user");
+}
+
+#[test]
+fn a_phone_asks_before_an_inactive_farmer_gets_an_advance_but_takes_goods_back_at_once() {
+    let mut market = Market::open(917);
+    let asha = market.hires("Asha", "dispatcher");
+    let farmer = asha.registers("Lakshmi Devi", "Vemagal", "");
+    asha.syncs_wholly();
+    leases(&market, &asha, 10_000, "2019-05-31");
+    let items = || vec![goods(2, 300)];
+    let lent = pays(&asha, in_kind(farmer.farmer_id, items(), 600)).expect("lent");
+    let basis = asha.client.farmer(farmer.farmer_id).expect("a farmer").identity_basis;
+    asha.client.change_farmer(basis, &FarmerEdit::SetActive { is_active: false }).expect("inactive");
+    for advance in [cash(farmer.farmer_id, 100), in_kind(farmer.farmer_id, items(), 600)] {
+        let error = pays(&asha, advance.clone()).expect_err("unusual");
+        assert!(matches!(&error, Error::Confirm { checks } if *checks == [Check::FarmerInactive]), "{error}");
+        asha.client.record_advance(None, advance, &[Check::FarmerInactive]).expect("accepted");
+    }
+    pays(&asha, returned(farmer.farmer_id, lent.record_id, items(), 600)).expect("taken back");
 }

@@ -11,16 +11,17 @@ use farmtally_core::decisions::ReviewCode;
 use farmtally_core::environment::Clock;
 use farmtally_core::permission::Role;
 use farmtally_core::protocol::bundle::BundleEntry;
+use farmtally_core::records::cash_movement::CashHolder;
 use farmtally_core::records::load::{CloseRequest, LoadEvent, LoadHeader, LoadState, LoadStep, ManifestLine};
 use farmtally_core::records::simple::{SimpleEvent, SimpleStep};
-use farmtally_core::records::{Delivery, Kind, Load, LorryRequest, Measured, Reading, Simple, Stamp};
+use farmtally_core::records::{CashMovement, Delivery, Kind, Load, LorryRequest, Measured, Reading, Simple, Stamp};
 use farmtally_core::rules::{ActionCode, Check, action_of};
 use farmtally_core::scope::Scope;
 use farmtally_core::units::{
     BusinessDate, DeliveryId, DeviceCode, DocumentId, Grams, HybridTime, LoadId, Percent, UserId,
 };
 use farmtally_sync_server::ReferenceFile;
-use farmtally_tests::samples::{Sample, Subjects};
+use farmtally_tests::samples::{Sample, Subjects, minor};
 use farmtally_tests::{Forger, Market, Person, bag, for_each_simple_kind, forged_change, reason, verdict_code};
 
 /// A phone that people of several roles share, and a forger with its keys.
@@ -343,6 +344,43 @@ fn what_is_not_offered_about_a_simple_record_is_reviewed_and_what_is_offered_is_
     let mut seed = 2_110;
     for_each_simple_kind!(steps_of(&mut seed));
     assert!(<LorryRequest as farmtally_core::records::SimpleKind>::REGISTERS.len() > 1, "corrections are among them");
+}
+
+#[test]
+fn cash_that_others_give_or_confirm_past_their_phone_is_reviewed() {
+    let mut story = Story::begins(2_104, &[Role::Dispatcher, Role::Admin, Role::FieldManager]);
+    let user = |story: &Story, role: Role| CashHolder::User { user_id: story.people[role.as_str()].0 };
+    let date = "2019-05-09".parse().expect("a date");
+    let amount_minor = minor(500);
+    let movement = |story: &Story, author: Role, from: CashHolder, to: CashHolder| {
+        story.works_as(author);
+        let content = CashMovement { from, to, amount_minor, date, reference: String::new() };
+        let centre = "KOLAR".parse().expect("a code");
+        story.person.client.record_simple(Some(&centre), content).expect("recorded").record_id
+    };
+    let (clerk, dispatcher) = (user(&story, Role::FieldManager), user(&story, Role::Dispatcher));
+    let to_office = movement(&story, Role::Dispatcher, dispatcher, CashHolder::Office);
+    let to_clerk = movement(&story, Role::Dispatcher, dispatcher, clerk);
+    let from_office = movement(&story, Role::Admin, CashHolder::Office, clerk);
+    let to_admin = movement(&story, Role::Dispatcher, dispatcher, CashHolder::Office);
+    story.person.syncs_wholly();
+    // What each phone would refuse: the giver, a stranger and a clerk confirm; then those who may.
+    let confirmed_by = [
+        (to_office, Role::FieldManager, false),
+        (to_clerk, Role::Dispatcher, false),
+        (from_office, Role::Dispatcher, false),
+        (to_admin, Role::Admin, true),
+    ];
+    story.person.syncs_wholly();
+    let mut cases = Vec::new();
+    for (id, role, is_offered) in confirmed_by {
+        let event = SimpleEvent { stamp: story.stamp(role), step: SimpleStep::Confirmed, reason: None };
+        let entry = story.entry(Kind::of::<Simple<CashMovement>>(), id, "e", encode(&event));
+        cases.push(Case { what: format!("{role} confirms"), entry, role, is_offered });
+    }
+    let reviews =
+        |ravi: &Person, id: DocumentId| ravi.client.simple_record::<CashMovement>(id).expect("a record").reviews;
+    assert_eq!(story.uploads(&cases, reviews), [1, 0, 3]);
 }
 
 #[test]

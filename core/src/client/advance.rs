@@ -18,7 +18,7 @@ use crate::records::{Advance, Delivery, Farmer, Simple, SimpleKind};
 use crate::rules::{AmountTooLarge, Check, OpenAdvance, farmer_limit, open_advances, outstanding};
 use crate::scope::Scope;
 use crate::store::simple::SimpleFilter;
-use crate::store::{decisions, paid_out, seam};
+use crate::store::{decisions, paid_out, rows, seam};
 use crate::units::{BusinessDate, CentreCode, DeliveryId, DocumentId, FarmerId, Money, Timestamp};
 
 /// What the current user may still pay out on this phone.
@@ -137,6 +137,11 @@ impl FieldClient {
         }
         if !COMMON_DAYS.contains(&content.date.0.saturating_sub(today.0)) {
             checks.push(Check::UncommonDate);
+        }
+        let is_new_debt = matches!(content.kind, AdvanceKind::Cash | AdvanceKind::InKind { .. });
+        let farmer = if is_new_debt { rows::farmer_row(&mut seam(db), content.farmer_id)? } else { None };
+        if farmer.is_some_and(|it| !it.is_active) {
+            checks.push(Check::FarmerInactive);
         }
         if let (Some(entry), Some(centre)) = (&content.paper_entry, scope.centre()) {
             checks.extend(check_paper_entry(action, entry, centre, PaperPurpose::Advances)?);

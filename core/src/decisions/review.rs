@@ -25,8 +25,8 @@ open_codes! {
         FarmerInactive = "farmer_inactive",
         /// Two or more deliveries that are not voided replace the same one. Names them and that one. Blocks settlement.
         ReplacedTwice = "replaced_twice",
-        /// Something was done to a record in a state that did not permit it: it has no effect, but somebody meant something by it. Names the
-        /// record; with it the load that had left, or the delivery that is replaced. Blocks settlement.
+        /// Something was done to a record in a state that did not permit it, or with the cash of others: somebody meant something by it. Names
+        /// the record; with it the load that had left, or the delivery that is replaced. Blocks settlement.
         OutOfState = "out_of_state",
         /// The season requires a certificate of which the farmer of a delivery had none. Blocks settlement of the delivery.
         CertificateMissing = "certificate_missing",
@@ -38,6 +38,9 @@ open_codes! {
         PaperSerialRepeated = "paper_serial_repeated",
         /// A load weighs more than the highest limit of its lorry's payload, although perhaps no phone knew. Names the load. Blocks dispatch.
         OverCapacity = "over_capacity",
+        /// What was weighed of a load after it had left differs from what is on it, beyond the tolerance of the rule set. Names the load.
+        /// Blocks settlement of its deliveries.
+        Variance = "variance",
         /// A device sealed two different bundles under one number: it was cloned, set back, or its memory is broken. Names the device's id.
         DeviceFork = "device_fork",
         /// A change was recorded under a grant that had ended, by an author who could not know. Blocks settlement.

@@ -33,7 +33,7 @@ named! {
         PossibleDuplicate = "possible_duplicate",
         /// A farmer of the centre has the same telephone number, or the same name and village.
         FarmerLooksAlike = "farmer_looks_alike",
-        /// The farmer is inactive, so no new deliveries are expected.
+        /// The farmer is inactive, so no new deliveries and advances are expected.
         FarmerInactive = "farmer_inactive",
         /// Closing the load was already requested, so the delivery will count as late.
         LoadClosing = "load_closing",
@@ -74,6 +74,8 @@ named! {
         WeighedTooFast = "weighed_too_fast",
         /// Many weights were repeated from the bag before instead of weighed.
         RepeatUsedOften = "repeat_used_often",
+        /// Bags of one number have one weight, so one bag may have been weighed twice. A warning of a recorded delivery; never asked about.
+        BagNumberRepeated = "bag_number_repeated",
         /// The season requires a certificate, and this phone knows none of the farmer or of the farmer's plots.
         CertificateMissing = "certificate_missing",
         /// Of a scheme that certified the farmer or a plot, no certificate is valid on the business date, as far as this phone knows.
@@ -87,7 +89,7 @@ named! {
     }
 }
 
-/// A check that a draft needs, with its figures, shown while it is weighed. It is derived each time and never stored.
+/// A check with its figures, as a screen shows it beside a draft or delivery. It is derived each time and never stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The check.

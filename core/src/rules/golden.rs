@@ -154,16 +154,16 @@ fn the_sample_sheet_less_its_advances_pays_56401_50() {
 }
 
 /// A load of the sample sheet and two other deliveries, with the prices 21.50, 22.00 and 20.00 a kilogram.
-fn manifest() -> [LossDelivery; 3] {
-    [(1, 3_431_000, 3_321_000, PRICE), (2, 1_200_000, 1_160_000, 2_200_000), (3, 250_500, 242_500, 2_000_000)].map(
-        |(id, gross, net, minor)| LossDelivery {
-            delivery_id: DeliveryId::from([id; 16]),
-            gross: Grams(gross),
-            net: Grams(net),
-            price: Some(price(minor)),
-            value: Some(value(Grams(net), price(minor), HALF).expect("an amount")),
-        },
-    )
+fn loaded() -> ([(DeliveryId, Grams); 3], [LossValue; 3]) {
+    let deliveries =
+        [(1, 3_431_000, 3_321_000, PRICE), (2, 1_200_000, 1_160_000, 2_200_000), (3, 250_500, 242_500, 2_000_000)];
+    let gross = deliveries.map(|(id, gross, ..)| (DeliveryId::from([id; 16]), Grams(gross)));
+    let values = deliveries.map(|(_, _, net, minor)| LossValue {
+        net: Grams(net),
+        price: Some(price(minor)),
+        value: Some(value(Grams(net), price(minor), HALF).expect("an amount")),
+    });
+    (gross, values)
 }
 
 fn pro_rata(policy: LossPolicy) -> LossPolicy {
@@ -172,9 +172,11 @@ fn pro_rata(policy: LossPolicy) -> LossPolicy {
 
 /// Weights and amounts of the shares, in grams and minor units, with the weight that is shared.
 fn shares(arrival: i64, policy: &LossPolicy) -> (i64, Vec<i64>, Vec<i64>) {
-    let loss = loss(&manifest(), Grams(arrival + 9_000_000), Grams(9_000_000), policy, HALF).expect("amounts");
+    let (on_load, values) = loaded();
+    let loss = loss(&on_load, Grams(arrival), policy, HALF);
+    let amounts = loss_amounts(&loss.shares, &values, policy.price, HALF).expect("amounts");
     let weights = loss.shares.iter().map(|share| share.weight_g.0).collect();
-    let amounts = loss.shares.iter().map(|share| share.amount.expect("priced").minor()).collect();
+    let amounts = amounts.into_iter().map(|amount| amount.expect("priced").minor()).collect();
     (loss.beyond_g.0, weights, amounts)
 }
 

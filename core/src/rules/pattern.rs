@@ -2,6 +2,8 @@
 //!
 //! Thresholds are in the rule set ([`WeighingRules`]); a threshold of 0 turns a pattern off.
 
+use std::collections::BTreeMap;
+
 use super::{Check, Warning};
 use crate::decisions::WeighingRules;
 use crate::records::{Bag, BagSource};
@@ -47,6 +49,25 @@ pub fn pattern_warnings(bags: &[Bag], rules: &WeighingRules, interval: impl Fn(&
             .then(|| share(Check::RepeatUsedOften, by_repeat, bags.len(), rules.repeat_hundredths)),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// Returns a warning for each number that two or more bags of one weight have. Only phones that added bags at the same time give one number
+/// twice, and they may have weighed one bag twice.
+pub fn repeated_numbers<'a>(bags: impl IntoIterator<Item = &'a Bag>) -> Vec<Warning> {
+    let mut counts: BTreeMap<(u32, i64), u32> = BTreeMap::new();
+    for bag in bags {
+        *counts.entry((bag.number, bag.gross.grams().0)).or_default() += 1;
+    }
+    let repeated = counts.into_iter().filter(|(_, count)| *count > 1);
+    let warning = |((number, grams), count)| Warning {
+        check: Check::BagNumberRepeated,
+        instrument: None,
+        number: Some(number),
+        count,
+        value: Some(grams),
+        limit: None,
+    };
+    repeated.map(warning).collect()
 }
 
 /// Returns the share of a part in hundredths of a percent, rounded down.
@@ -164,6 +185,13 @@ mod tests {
                 assert_eq!(codes(&bags, 20), expected, "{count}");
             }
         }
+    }
+
+    #[test]
+    fn bags_of_one_number_are_warned_about_if_they_weigh_the_same() {
+        let bags = [bag(1, 20_000, 0), bag(2, 20_000, 0), bag(2, 21_000, 0), bag(3, 22_000, 0), bag(3, 22_000, 9)];
+        let found: Vec<_> = repeated_numbers(&bags).iter().map(|it| (it.number, it.count, it.value)).collect();
+        assert_eq!(found, [(Some(3), 2, Some(22_000))]);
     }
 
     #[test]

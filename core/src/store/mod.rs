@@ -15,6 +15,7 @@ pub(crate) mod installation;
 mod key;
 pub mod land;
 pub mod look_alikes;
+pub mod on_load;
 pub(crate) mod outbox;
 pub(crate) mod paid_out;
 pub mod paper_books;

@@ -14,6 +14,7 @@ mod over_capacity;
 mod paper_serial_repeated;
 mod possible_duplicate;
 mod replaced_twice;
+mod variance;
 mod weight;
 
 use std::collections::BTreeMap;
@@ -59,6 +60,7 @@ pub(crate) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         paper_serial_repeated::find,
         possible_duplicate::find,
         replaced_twice::find,
+        variance::find,
         weight::find,
     ];
     for find in finds {

@@ -1,4 +1,5 @@
-//! Review of what was done in a state that did not permit it: a phone was bypassed, or somebody else changed the state at the same time.
+//! Review of what was done in a state that did not permit it, or by somebody who could not do it: a phone was bypassed, or somebody else
+//! changed the state at the same time.
 //!
 //! The order of the times decides, not that of arrival, so the same is found whichever change arrives last.
 
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use farmtally_core::decisions::ReviewCode;
 use farmtally_core::records::delivery::LoadPart;
 use farmtally_core::records::load::LoadState;
-use farmtally_core::records::{Delivery, Load};
+use farmtally_core::records::{CashMovement, Delivery, Load, Simple, SimpleKind};
 use farmtally_core::rules::{changes_after_departure, is_out_of_state, may_after_departure};
 use farmtally_core::scope::Scope;
 use farmtally_core::store::decisions;
@@ -25,6 +26,7 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
     findings.extend(cancelled_with_deliveries(db, touched)?);
     findings.extend(after_departure(db, touched)?);
     findings.extend(replaced_before_void(db, touched)?);
+    findings.extend(cash_of_others(db, touched)?);
     Ok(findings)
 }
 
@@ -139,6 +141,25 @@ fn replaced_before_void(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> R
         };
         if !old.voids.iter().any(|act| act.stamp.at <= new.recorded.at) {
             findings.push(finding(scope, vec![delivery.into(), replaced.into()]));
+        }
+    }
+    Ok(findings)
+}
+
+/// Finds movements of cash recorded by somebody who never acted for their giver, or confirmed by somebody who never acted for their receiver.
+fn cash_of_others(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result<Vec<Finding>, Error> {
+    let mut findings = Vec::new();
+    for (scope, movement) in of_kind::<Simple<CashMovement>>(touched) {
+        let (content, made) = (&movement.content, &movement.made);
+        let mut giver = decisions::roles_of(db.reader(), made.user_id)?.into_iter();
+        let mut is_permitted = giver.any(|role| content.from.is_represented_by(made.user_id, role));
+        for event in &movement.steps {
+            let user = event.stamp.user_id;
+            let mut roles = decisions::roles_of(db.reader(), user)?.into_iter();
+            is_permitted &= roles.any(|role| content.permits(event.step, made, user, role));
+        }
+        if !is_permitted {
+            findings.push(finding(scope, vec![movement.record_id]));
         }
     }
     Ok(findings)

@@ -8,7 +8,7 @@ use farmtally_core::records::{Delivery, Load};
 use farmtally_core::rules::is_above_limit;
 use farmtally_core::scope::Scope;
 use farmtally_core::store;
-use farmtally_core::store::rows;
+use farmtally_core::store::{on_load, rows};
 use farmtally_core::units::LoadId;
 
 use super::{Finding, RuleSets, Touched, of_kind};
@@ -30,24 +30,15 @@ pub(super) fn find(db: &mut WriteTransaction<'_>, touched: &[Touched]) -> Result
         let Some((state, plate, gross)) = rows::load_capacity(db.reader(), load_id)? else { continue };
         let lorry: Option<Lorry> = store::decisions::latest(db.reader(), plate.as_str())?;
         let Some(lorry) = lorry.filter(|_| state != LoadState::Cancelled) else { continue };
-        let rule_set = match rule_set {
-            None => rule_set_on(db, load_id)?,
-            known => known,
+        let limits = match rule_set {
+            None => on_load::rule_set_of(db.reader(), load_id)?.map(|rules| rules.capacity),
+            Some(number) => rule_sets.get(db, number)?.map(|rules| rules.capacity),
         };
-        let rules = rule_set.map(|number| rule_sets.get(db, number)).transpose()?.flatten();
-        let limits = rules.map_or_else(CapacityLimits::default, |rules| rules.capacity);
+        let limits = limits.unwrap_or_else(CapacityLimits::default);
         if is_above_limit(gross, lorry.payload, limits.stop_hundredths) {
             let documents = vec![load_id.into()];
             findings.push(Finding { scope: scope.clone(), code: ReviewCode::OverCapacity, documents });
         }
     }
     Ok(findings)
-}
-
-/// Returns the rule set of the first delivery on a load.
-fn rule_set_on(db: &mut WriteTransaction<'_>, load_id: LoadId) -> Result<Option<u32>, Error> {
-    let on = rows::parts_on(db.reader(), load_id)?;
-    let Some(first) = on.first() else { return Ok(None) };
-    let found = store::records::get::<Delivery>(db.reader(), first.delivery_id)?;
-    Ok(found.map(|found| found.record.rule_set))
 }

@@ -129,7 +129,7 @@ fn what_arrived_is_compared_with_what_was_on_the_load_and_the_trip_with_its_lorr
         row[2..],
         [json!("KA07A1111"), json!("arrived"), json!(2), json!(2), json!(1)]
             .into_iter()
-            .chain([json!(100_000), json!(98_500), json!(1_500), json!(150)])
+            .chain([json!(100_000), json!(98_500), json!(1_500), json!(150), json!(1_500)])
             .collect::<Vec<_>>()
     );
     let [row] = report(&asha, ReportCode::Utilisation).try_into().expect("one load");

@@ -2,10 +2,11 @@
 
 use farmtally_core::Error;
 use farmtally_core::client::{DraftEdit, LoadEdit, LoadView};
+use farmtally_core::decisions::LossBearer;
 use farmtally_core::records::load::LoadState;
 use farmtally_core::records::{ReceivingNote, WeighbridgeTicket};
-use farmtally_core::rules::Check;
-use farmtally_core::units::{DeliveryId, LoadId};
+use farmtally_core::rules::{Check, Loss, LossShare};
+use farmtally_core::units::{DeliveryId, Grams, LoadId};
 use farmtally_tests::samples::{Sample, Subjects, weight};
 use farmtally_tests::{Person, reason};
 
@@ -197,6 +198,15 @@ fn scenario_11_a_lorry_whose_close_was_never_synced_is_known_to_have_arrived_fro
     team.holds_nothing();
 }
 
+/// A rule set for the market's crates by which farmers bear what is missing beyond this tolerance.
+fn losses(tolerance_hundredths: u32) -> String {
+    format!(
+        r#"{{"rule_sets": [{{"number": 2, "commodity": "TOMATO", "valid_from": "2016-01-01",
+            "bag_types": [{{"number": 0, "name": "crate", "tare_g": 1500}}],
+            "loss": {{"tolerance_hundredths": {tolerance_hundredths}, "shortage": "pro_rata"}}}}]}}"#
+    )
+}
+
 /// A load of 50.5 kg that departed and was taken over by Kavya at its destination, on all phones.
 fn received(team: &mut Team) -> (LoadId, DeliveryId, Person) {
     let load = team.asha.opens("KA07A1111").load_id;
@@ -213,6 +223,8 @@ fn received(team: &mut Team) -> (LoadId, DeliveryId, Person) {
 #[test]
 fn scenario_30_an_arrival_weight_that_is_short_changes_no_weight_of_the_gate() {
     let mut team = Team::open(3_630);
+    team.publishes(&losses(0));
+    team.syncs();
     let (load, delivery, kavya) = received(&mut team);
     let subjects = Subjects { delivery, load, farmer: team.farmer };
     let valid = WeighbridgeTicket::valid(&subjects);
@@ -227,9 +239,55 @@ fn scenario_30_an_arrival_weight_that_is_short_changes_no_weight_of_the_gate() {
         assert_eq!(load_of(person, load).sum.gross_g.0, 50_500, "10.5 kg less arrived than left");
         assert_eq!(person.client.delivery(delivery).expect("a delivery").totals.gross_g.0, 50_500);
     }
+    team.reviewed("variance", &[&[load.into()]]);
+    for person in [&team.asha, &team.ravi, &kavya] {
+        let variance = load_of(person, load).variance.expect("weighed at its destination");
+        let Loss { shortage_g, beyond_g, bearer, shares } = variance.loss;
+        assert_eq!((variance.received_g.0, shortage_g.0, beyond_g.0), (40_000, 10_500, 10_500), "{}", person.name);
+        let share = LossShare { delivery_id: delivery, weight_g: Grams(-10_500) };
+        assert_eq!((bearer, shares), (LossBearer::ProRata, vec![share]), "{}", person.name);
+    }
     team.sum_to(1, 0, 2, 50_500);
     team.holds_nothing();
-    // The review of the variance, with the shares of each delivery, is still to be made.
+    // What the share is worth, and accepting it, are the office's.
+}
+
+#[test]
+fn scenario_30_a_weight_within_the_tolerance_or_of_before_the_departure_is_no_variance() {
+    let mut team = Team::open(4_630);
+    team.publishes(&losses(2_500));
+    team.syncs();
+    let (load, delivery, kavya) = received(&mut team);
+    let subjects = Subjects { delivery, load, farmer: team.farmer };
+    let weighed = |gross: i64| WeighbridgeTicket {
+        record_id: load.into(),
+        gross: weight(4_000_000 + gross),
+        tare: weight(4_000_000),
+        ..WeighbridgeTicket::valid(&subjects)
+    };
+    // 25 % of 50.5 kg are 12.625 kg.
+    kavya.client.record_simple(None, weighed(50_500 - 12_625)).expect("weighed");
+    kavya.syncs_wholly();
+    team.syncs();
+    team.reviewed("variance", &[]);
+    let variance = load_of(&team.asha, load).variance.expect("weighed").loss;
+    assert_eq!((variance.shortage_g.0, variance.beyond_g.0, variance.shares), (12_625, 0, vec![]));
+    team.market.clock.pass(60);
+    kavya.client.record_simple(None, weighed(50_500 - 12_626)).expect("weighed again");
+    kavya.syncs_wholly();
+    team.syncs();
+    team.reviewed("variance", &[&[load.into()]]);
+    // Another lorry is weighed while it is loaded: that says nothing about what arrived.
+    let other = team.asha.opens("KA07A2222").load_id;
+    team.asha.weighs(team.farmer, Some(other), &[20_000]);
+    let early = WeighbridgeTicket { record_id: other.into(), ..weighed(1_000) };
+    team.asha.client.record_simple(None, early).expect("weighed");
+    team.market.clock.pass(60);
+    changes(&team.asha, other, &LoadEdit::Depart { odometer_km: None }, &Check::ALL);
+    team.syncs();
+    assert_eq!(load_of(&team.ravi, other).variance, None);
+    team.reviewed("variance", &[&[load.into()]]);
+    team.holds_nothing();
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Stories 1 to 5 and 12: uploads, taps, heaps and bags that come twice or at the same time.
 
 use farmtally_core::Error;
-use farmtally_core::client::{DraftEdit, Lifecycle, SyncOutcome, SyncState};
+use farmtally_core::client::{DeliveryEdit, DraftEdit, Lifecycle, SyncOutcome, SyncState};
 use farmtally_core::rules::Check;
 use farmtally_tests::Fault::{Duplicated, ResponseLost};
-use farmtally_tests::{Market, bag, fingerprint};
+use farmtally_tests::{Market, bag, fingerprint, reason};
 
 use super::{Team, asked, weighed};
 
@@ -104,9 +104,21 @@ fn scenario_05_two_clerks_who_weigh_one_farmers_bags_on_two_scales_make_one_deli
         let labels: Vec<(u32, i64)> = seen.bags.iter().map(|bag| (bag.number, bag.gross_g.0)).collect();
         assert_eq!(labels, [(1, 20_000), (2, 21_000), (3, 22_000), (3, 22_000), (4, 23_000)], "{}", person.name);
         assert_eq!((seen.totals.bags, seen.conflicts.len()), (5, 0), "the union is no conflict");
+        let warned: Vec<_> = seen.warnings.iter().map(|it| (it.check, it.number, it.count, it.value)).collect();
+        assert_eq!(warned, [(Check::BagNumberRepeated, Some(3), 2, Some(22_000))], "{}", person.name);
     }
     team.sum_to(1, 0, 5, 108_000);
-    // The label 3 is there twice; a warning of repeated weights under one label is still to be made.
+    // A person finds that the sack was on both scales, and takes one of the two off.
+    let seen = team.ravi.client.delivery(delivery).expect("a delivery");
+    let twice = seen.bags.iter().rfind(|bag| bag.number == 3).expect("a bag");
+    let off = DeliveryEdit::VoidBag { bag_id: twice.bag_id.clone(), reason: reason("weighed_twice") };
+    team.ravi.client.amend_delivery(seen.basis, &reason("weighed_twice"), &[off]).expect("amended");
+    team.syncs();
+    for person in [&team.asha, &team.ravi] {
+        assert_eq!(person.client.delivery(delivery).expect("a delivery").warnings, [], "{}", person.name);
+    }
+    team.sum_to(1, 0, 4, 86_000);
+    team.holds_nothing();
 }
 
 #[test]

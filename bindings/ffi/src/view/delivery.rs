@@ -325,7 +325,7 @@ pub struct DeliveryView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
     pub reviews: Vec<ReviewCode>,
-    /// Warnings about the instruments and weights of a draft; record_delivery fails with Confirm for them. Empty for a recorded delivery
+    /// Warnings about the instruments and weights of a draft; record_delivery fails with Confirm for them. Of a recorded delivery, those about bags of one number
     pub warnings: Vec<Warning>,
 }
 

@@ -1,15 +1,16 @@
 use farmtally_core::client::{Basis, CloseView, LoadItem, LoadPage, LoadView, SyncState, TrackView};
-use farmtally_core::decisions::ReviewCode;
+use farmtally_core::decisions::{LossBearer, ReviewCode};
 use farmtally_core::records::delivery::Reason;
 use farmtally_core::records::load::{LoadEvent, LoadState, LoadStep, Loader, TrackPoint};
 use farmtally_core::records::{Conflict, Stamp};
-use farmtally_core::rules::ActionCode;
 use farmtally_core::rules::track::{DeviceTrack, GapKind, RoutePoint, TrackGap, TrackSummary};
+use farmtally_core::rules::{ActionCode, Loss, LossShare};
 use farmtally_core::scope::Scope;
+use farmtally_core::store::on_load::Variance;
 use farmtally_core::store::rows::{LoadRow, Sum};
 use farmtally_core::units::{
-    BusinessDate, CentreCode, DeviceCode, Grams, HybridTime, LoadId, LocationProvider, LorryPlate, SeasonCode,
-    Timestamp, UserId,
+    BusinessDate, CentreCode, DeliveryId, DeviceCode, Grams, HybridTime, LoadId, LocationProvider, LorryPlate,
+    SeasonCode, Timestamp, UserId,
 };
 
 /// State of a load, as far as this phone knows.
@@ -112,6 +113,8 @@ pub struct LoadView {
     pub actions: Vec<ActionCode>,
     /// Totals of its deliveries, as far as they are on this phone
     pub sum: Sum,
+    /// What was weighed of it after it had left, beside what this phone knows to be on it; null until then
+    pub variance: Option<Variance>,
     /// Hash of the deliveries on it that count and are on this phone, in their versions; pass it to RequestClose
     pub manifest_hash: String,
     /// Code that other clerks read, as text or QR code, to join without network
@@ -122,6 +125,48 @@ pub struct LoadView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it
     pub reviews: Vec<ReviewCode>,
+}
+
+/// What was weighed of a load after it had left, beside what is on it.
+#[uniffi::remote(Record)]
+pub struct Variance {
+    /// Weight in grams of what the lorry carried, with its bags, by the latest ticket that was not withdrawn
+    pub received_g: Grams,
+    /// What is missing of the deliveries, or in excess, by the rule set of the first one
+    pub loss: Loss,
+}
+
+/// Loss or gain of one load.
+#[uniffi::remote(Record)]
+pub struct Loss {
+    /// Gross on the load minus what arrived, in grams; negative if more arrived
+    pub shortage_g: Grams,
+    /// Part of the shortage in grams that is beyond the tolerance; the buyer bears the rest
+    pub beyond_g: Grams,
+    /// Who bears what is beyond the tolerance
+    pub bearer: LossBearer,
+    /// Shares of the deliveries in what is beyond the tolerance, which add up to it; empty if the buyer bears it
+    pub shares: Vec<LossShare>,
+}
+
+/// Share of one delivery in a loss.
+#[uniffi::remote(Record)]
+pub struct LossShare {
+    /// Id of the delivery
+    pub delivery_id: DeliveryId,
+    /// Its weight in grams; negative of a shortage
+    pub weight_g: Grams,
+}
+
+/// Who bears a loss, or has a gain.
+#[uniffi::remote(Enum)]
+pub enum LossBearer {
+    /// The buyer
+    Buyer,
+    /// The operator of the lorry
+    Operator,
+    /// The farmers of the deliveries, by gross weight
+    ProRata,
 }
 
 /// A clerk who opened or joined a load.

@@ -11,7 +11,9 @@ use crate::records::simple::SimpleState;
 use crate::records::{
     Act, Bag, BagCount, BagSource, Conflict, Delivery, Error, Lot, Measured, PaperEntry, Reading, Signature, Stamp,
 };
-use crate::rules::{ActionCode, DeliveryAtHand, GradeWeight, Totals, Warning, WeightInput, draft_actions, weigh};
+use crate::rules::{
+    ActionCode, DeliveryAtHand, GradeWeight, Totals, Warning, WeightInput, draft_actions, repeated_numbers, weigh,
+};
 use crate::store::outbox::{self, SyncState};
 use crate::store::{decisions, rows, seam};
 use crate::units::{
@@ -203,7 +205,8 @@ pub struct DeliveryView {
     pub conflicts: Vec<Conflict>,
     /// Codes of the reviews that name it.
     pub reviews: Vec<ReviewCode>,
-    /// Warnings about the instruments and weights of a draft; recording it asks about them. None of a recorded delivery.
+    /// Warnings about the instruments and weights of a draft; recording it asks about them. Of a recorded delivery, those about bags of one
+    /// number.
     pub warnings: Vec<Warning>,
 }
 
@@ -286,6 +289,8 @@ impl FieldClient {
             Ok(ReadingView { voids: it.voids, ..view })
         };
         let parts = delivery.parts();
+        let counted = delivery.bags.iter().filter(|it| it.voids.is_empty()).map(|it| &it.bag);
+        let warnings = repeated_numbers(counted);
         let bag = |it: DeliveryBag| BagView::new(it.key, it.bag, it.load_id, it.voids);
         let lot = |it: DeliveryLot| LotView::new(it.key, it.lot, it.load_id, it.voids);
         Ok(DeliveryView {
@@ -323,7 +328,7 @@ impl FieldClient {
             amendments: delivery.amendments,
             voids: delivery.voids,
             conflicts: delivery.conflicts,
-            warnings: Vec::new(),
+            warnings,
             reviews,
         })
     }

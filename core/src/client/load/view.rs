@@ -11,6 +11,7 @@ use crate::decisions::ReviewCode;
 use crate::records::load::{CloseRequest, LoadEvent, LoadHeader, LoadState, Loader};
 use crate::records::{Conflict, Load, Stamp, encode};
 use crate::rules::{ActionCode, LoadAtHand};
+use crate::store::on_load::{self, Variance};
 use crate::store::outbox::{self, SyncState};
 use crate::store::rows::{self, Sum};
 use crate::store::{decisions, seam};
@@ -49,6 +50,8 @@ pub struct LoadView {
     pub actions: Vec<ActionCode>,
     /// Totals of the deliveries on it, as far as they are on this phone.
     pub sum: Sum,
+    /// What was weighed of it after it had left, beside what this phone knows to be on it; `None` until then.
+    pub variance: Option<Variance>,
     /// Hash of the deliveries on it that count, as far as they are on this phone; pass it to [`LoadEdit::RequestClose`](super::LoadEdit::RequestClose).
     pub manifest_hash: String,
     /// Code that other clerks read, as text or QR code, to join without network.
@@ -109,6 +112,7 @@ pub(super) fn load_view(db: &rusqlite::Connection, author: &Author, load_id: Loa
     let manifest = manifest_of(db, load_id)?;
     let at_hand = LoadAtHand { load: &found.record, deliveries: manifest.len() as u64 };
     let (state, actions) = (found.record.state(), at_hand.actions(author.grant.role));
+    let variance = on_load::variance(&mut seam(db), &found.stored.scope, &found.record)?;
     let Load { header, lorry, driver, destination, loaders, close_requests, timeline, conflicts, .. } = found.record;
     Ok(LoadView {
         load_id,
@@ -127,6 +131,7 @@ pub(super) fn load_view(db: &rusqlite::Connection, author: &Author, load_id: Loa
         timeline,
         actions,
         sum: rows::load_sum(&mut seam(db), load_id)?,
+        variance,
         manifest_hash: hash_of(&manifest),
         sync: outbox::state(db, load_id.into())?,
         conflicts,

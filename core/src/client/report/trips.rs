@@ -6,17 +6,18 @@ use super::{Cell, Run, Sink};
 use crate::Error;
 use crate::client::simple_sums::all;
 use crate::decisions::{Lorry, Rounding};
+use crate::records::ReceivingNote;
 use crate::records::load::LoadStep;
 use crate::records::simple::SimpleState;
-use crate::records::{ReceivingNote, SimpleKind, WeighbridgeTicket};
 use crate::rules::divide;
 use crate::rules::track::{by_device, summarise};
+use crate::store::on_load::{self, Variance};
 use crate::store::rows::{self, LoadRow};
 use crate::store::seam;
 use crate::store::simple::SimpleFilter;
 use crate::units::Grams;
 
-pub(super) const VARIANCES: [&str; 11] = [
+pub(super) const VARIANCES: [&str; 12] = [
     "date",
     "load_number",
     "lorry",
@@ -28,6 +29,7 @@ pub(super) const VARIANCES: [&str; 11] = [
     "received_g",
     "shortage_g",
     "shortage_hundredths",
+    "beyond_g",
 ];
 pub(super) const UTILISATION: [&str; 13] = [
     "date",
@@ -52,26 +54,26 @@ fn share(part: Grams, whole: Grams) -> Cell {
 }
 
 impl Run<'_> {
-    /// Passes on each load on which something was weighed or counted at the destination, beside what this phone knows to be on it.
+    /// Passes on each load on which something was weighed or counted after it had left, beside what this phone knows to be on it.
     pub(super) fn variances(&self, sink: Sink<'_>) -> Result<(), Error> {
-        self.each_load(&[], &mut |row, _| {
-            let ticket = self.last_about::<WeighbridgeTicket>(row)?;
-            let note = self.last_about::<ReceivingNote>(row)?;
-            if ticket.is_none() && note.is_none() {
+        self.each_load(&[], &mut |row, load| {
+            let variance = on_load::variance(&mut seam(self.db), &row.scope, load)?;
+            let note = self.last_note(row)?;
+            if variance.is_none() && note.is_none() {
                 return Ok(());
             }
             let sum = rows::load_sum(&mut seam(self.db), row.load_id)?;
-            let received = ticket.map(|it| it.net_g());
-            let shortage = received.map(|received| sum.gross_g - received);
+            let grams = |of: fn(&Variance) -> Grams| Cell::maybe_number(variance.as_ref().map(|it| of(it).0));
             let mut cells = Self::load_cells(row);
             cells.extend([
                 Cell::number(sum.bags),
                 Cell::maybe_number(note.as_ref().map(|it| it.bags)),
                 Cell::maybe_number(note.as_ref().map(|it| it.rejected_bags)),
                 Cell::Number(sum.gross_g.0),
-                Cell::maybe_number(received.map(|it| it.0)),
-                Cell::maybe_number(shortage.map(|it| it.0)),
-                shortage.map_or(Cell::Empty, |it| share(it, sum.gross_g)),
+                grams(|it| it.received_g),
+                grams(|it| it.loss.shortage_g),
+                variance.as_ref().map_or(Cell::Empty, |it| share(it.loss.shortage_g, sum.gross_g)),
+                grams(|it| it.loss.beyond_g),
             ]);
             sink(cells)
         })
@@ -107,11 +109,11 @@ impl Run<'_> {
         vec![Cell::text(row.business_date), Cell::text(&row.number), Cell::text(&row.lorry), Cell::text(row.state)]
     }
 
-    /// Returns the latest record of a kind about a load that was not withdrawn.
-    fn last_about<C: SimpleKind>(&self, row: &LoadRow) -> Result<Option<C>, Error> {
-        let filter =
-            SimpleFilter { about: Some(row.load_id.into()), state: Some(SimpleState::Open), ..SimpleFilter::default() };
-        let last = all::<C>(self.db, std::slice::from_ref(&row.scope), &filter)?.pop();
+    /// Returns the latest receiving note about a load that was not withdrawn.
+    fn last_note(&self, row: &LoadRow) -> Result<Option<ReceivingNote>, Error> {
+        let (about, state) = (Some(row.load_id.into()), Some(SimpleState::Open));
+        let filter = SimpleFilter { about, state, ..SimpleFilter::default() };
+        let last = all::<ReceivingNote>(self.db, std::slice::from_ref(&row.scope), &filter)?.pop();
         Ok(last.map(|it| it.content))
     }
 }
