@@ -852,7 +852,7 @@ void marketDay(Server server, String library) {
     return '${ran.stdout}'.trim();
   }
 
-  scenario(server, 'a program that ends while calls run loses and prints nothing', (market) async {
+  scenario(server, 'a program that ends while calls run loses nothing', (market) async {
     final asha = await market.hires('Asha', 'clerk');
     await asha.begins(await asha.registers('Lakshmi Devi'), ['20']);
     final told = int.parse(await runApp('ending.dart', asha));

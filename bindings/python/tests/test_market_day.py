@@ -892,7 +892,7 @@ class MarketDay(MarketCase):
         await person.restarts()
         return ran.stdout.split()
 
-    async def test_a_program_that_ends_while_calls_run_loses_and_prints_nothing(self):
+    async def test_a_program_that_ends_while_calls_run_loses_nothing(self):
         asha = await self.market.hires("Asha", "clerk")
         await asha.begins(await asha.registers("Lakshmi Devi"), "20")
         [told] = await self.run_app(ENDING, asha)

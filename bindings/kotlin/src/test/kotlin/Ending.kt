@@ -3,10 +3,12 @@ package org.farmtally.field.tests
 import java.util.HexFormat
 import kotlin.system.exitProcess
 import kotlinx.coroutines.CompletableDeferred
-import kotlinx.coroutines.DelicateCoroutinesApi
-import kotlinx.coroutines.GlobalScope
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.cancelChildren
+import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.yield
@@ -22,17 +24,20 @@ private object Silent : Transport {
     override suspend fun send(request: WireRequest): WireResponse = awaitCancellation()
 }
 
-/** An app that ends while a bag is weighed, a sync waits for an answer, and a screen waits for changes; prints how many bags it had by then. */
+/**
+ * An app that ends while a bag is weighed, a sync waits for an answer, and a screen waits for changes; prints how many bags it had by then.
+ * It returns, exits, or ends in order: it cancels its calls and shuts the client down first.
+ */
 object Ending {
-    @OptIn(DelicateCoroutinesApi::class)
     @JvmStatic
     fun main(arguments: Array<String>) {
         val (folder, key, end) = arguments
         val tenBags = CompletableDeferred<UInt>()
-        GlobalScope.launch {
-            val client = FieldClient.open(ClientConfig(folder), Keys(HexFormat.of().parseHex(key)), Silent)
-            launch { client.sync() }
-            launch { client.watchToday(KOLAR).collect {} }
+        val app = CoroutineScope(Dispatchers.Default)
+        val client = runBlocking { FieldClient.open(ClientConfig(folder), Keys(HexFormat.of().parseHex(key)), Silent) }
+        app.launch { client.sync() }
+        app.launch { client.watchToday(KOLAR).collect {} }
+        app.launch {
             var draft = client.today(KOLAR).drafts.single()
             while (true) {
                 draft = client.editDraft(draft.basis, listOf(DraftEdit.AddBag("25")))
@@ -40,6 +45,10 @@ object Ending {
             }
         }
         println(runBlocking { tenBags.await() })
+        if (end == "in order") runBlocking {
+            app.coroutineContext.job.cancelAndJoin()
+            client.shutDown()
+        }
         if (end == "exit") exitProcess(0)
     }
 }

@@ -843,24 +843,29 @@ class MarketDayTest : Scenarios() {
         assertEquals(Grams(20_000L * recorded.bags.size), asha.totals().grossG)
     }
 
-    /** Returns what an app printed that used the person's phone; it must end in order, and print no error. */
-    private suspend fun runsApp(type: Class<*>, phone: Person, vararg more: String): String {
+    /**
+     * Returns what an app printed that used the person's phone. If it ends in order, its exit code is 0 and it prints no error; otherwise the
+     * virtual machine may complain, or crash while it is taken apart.
+     */
+    private suspend fun runsApp(type: Class<*>, phone: Person, vararg more: String, endsInOrder: Boolean = true): String {
         phone.client.shutDown()
         val errors = File.createTempFile("farmtally-", ".txt")
         val app = program(type, phone, *more).redirectError(errors).start()
         val printed = app.inputReader().readText().trim()
-        assertEquals(0 to "", app.waitFor() to errors.readText())
+        val (code, error) = app.waitFor() to errors.readText()
+        if (endsInOrder) assertEquals(0 to "", code to error)
         errors.delete()
         phone.client = FieldClient.open(ClientConfig(phone.folder), phone.keys)
         return printed
     }
 
     @Test
-    fun `a program that ends while calls run loses and prints nothing`() = story {
+    fun `a program that ends while calls run loses nothing`() = story {
         val asha = market.hires("Asha", "clerk")
         asha.begins(asha.registers("Lakshmi Devi"), "20")
-        for (end in listOf("return", "exit")) {
-            val told = runsApp(Ending::class.java, asha, end).toUInt()
+        for (end in listOf("return", "exit", "in order")) {
+            val printed = runsApp(Ending::class.java, asha, end, endsInOrder = end == "in order")
+            val told = printed.lines().first().toUInt()
             assertTrue(asha.client.today(KOLAR).drafts.single().totals.bags >= told)
         }
         assertEquals(SyncOutcome.COMPLETE, asha.client.sync().outcome)
