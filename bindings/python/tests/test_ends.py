@@ -21,7 +21,9 @@ def enrols(client):
     return client.enrol("http://127.0.0.1:%d" % silent.getsockname()[1], "ABCD-EFGH-IJKL-MNOP", "phone")
 
 def starts(coroutine):
-    threading.Thread(target=asyncio.run, args=(coroutine,), daemon=True).start()
+    thread = threading.Thread(target=asyncio.run, args=(coroutine,), daemon=True)
+    thread.start()
+    return thread
 
 class Silent(Transport, KeyStore):
     def __init__(self):
@@ -166,10 +168,12 @@ class Ends(unittest.TestCase):
                 async with await opens("other") as client:
                     await client.sync_status()
 
-            starts(carries())
+            carrying = starts(carries())
             app.asked.wait()
             asyncio.run(works())
             ends.set()
+            # Python 3.11 itself may crash if it ends while a loop of another thread closes.
+            carrying.join()
         """)
 
     def test_a_forked_process_is_refused_and_disturbs_nobody(self):

@@ -113,6 +113,8 @@ impl std::fmt::Debug for StoreKey {
 
 /// Returns whether SQLite is SQLCipher in this build. Plain SQLite ignores the key pragma and would write unencrypted.
 fn can_encrypt() -> Result<bool, Error> {
+    super::exit::prepare();
+    let _use = super::exit::Use::begin();
     let memory = Connection::open_in_memory()?;
     let version = memory.query_row("PRAGMA cipher_version", [], |row| row.get::<_, String>(0)).optional()?;
     Ok(version.is_some())

@@ -8,6 +8,7 @@ pub mod check;
 mod connection;
 pub mod decisions;
 pub(crate) mod drafts;
+mod exit;
 pub mod file;
 pub mod heaps;
 pub(crate) mod incoming;
@@ -37,6 +38,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use connection::{BUSY_WAIT, configure, connect};
+use exit::{Closing, Use};
 use file::{DatabaseFile, OpenFiles, plain_path};
 pub(crate) use key::StoreKey;
 pub use key::{KeyStore, KeyStoreError};
@@ -186,6 +188,8 @@ pub struct Store {
     commits: AtomicU32,
     /// Whether the write-ahead log still contains deleted bytes, because a reader kept it from being emptied.
     scrub_due: AtomicBool,
+    /// The last field: dropped after the connections.
+    closing: Closing,
 }
 
 impl Store {
@@ -217,6 +221,8 @@ impl Store {
         migrations: &[Migration],
         may_create: bool,
     ) -> Result<Self, Error> {
+        exit::prepare();
+        let _use = Use::begin();
         let mut file = DatabaseFile::find(path)?;
         let named = |error: Error| key::explain(error, path, key.as_ref()).about(path);
         let existing = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
@@ -262,6 +268,7 @@ impl Store {
             files: OpenFiles::of(path),
             commits: AtomicU32::new(0),
             scrub_due: AtomicBool::new(false),
+            closing: Closing::default(),
         })
     }
 
@@ -283,6 +290,7 @@ impl Store {
     /// Errors of `f` and of SQLite.
     pub fn read<T, E: From<Error>>(&self, f: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
         self.require_in_place()?;
+        let _use = Use::begin();
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
@@ -303,6 +311,7 @@ impl Store {
     /// # Errors
     /// Errors of `f` and of SQLite; nothing was changed.
     pub fn write<T, E: From<Error>>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let _use = Use::begin();
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::from)?;
         let result = f(&transaction)?;
@@ -324,6 +333,7 @@ impl Store {
     /// # Errors
     /// SQLite errors.
     pub fn copy_to(&self, path: &Path) -> Result<(), Error> {
+        let _use = Use::begin();
         let reader = connect(&self.path, self.key.as_ref())?;
         let unusable = |error: std::io::Error| file::of_io(path, &error);
         let plain = plain_path(path);
@@ -344,6 +354,7 @@ impl Store {
     /// # Errors
     /// SQLite errors.
     pub fn scrub(&self) -> Result<bool, Error> {
+        let _use = Use::begin();
         lock(&self.readers).clear();
         let writer = lock(&self.writer);
         // Secure deletion leaves copies of rows that were moved between pages: only a database that is written anew has none. On a full disk
@@ -369,6 +380,7 @@ impl Store {
     fn spawn_checkpoint(&self) {
         let (path, key) = (self.path.clone(), self.key.clone());
         let folds_back = std::thread::Builder::new().spawn(move || {
+            let _use = Use::begin();
             // A failed checkpoint costs only disk space; the next one tries again.
             if let Ok(connection) = connect(&path, key.as_ref()) {
                 drop(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())));
@@ -382,6 +394,7 @@ impl Store {
 impl Drop for Store {
     /// Leaves a write-ahead log alone that is another's by now, because the files were replaced.
     fn drop(&mut self) {
+        self.closing.begin();
         lock(&self.readers).clear();
         if self.require_in_place().is_err() {
             drop(lock(&self.writer).set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));

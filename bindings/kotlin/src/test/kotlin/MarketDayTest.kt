@@ -843,17 +843,14 @@ class MarketDayTest : Scenarios() {
         assertEquals(Grams(20_000L * recorded.bags.size), asha.totals().grossG)
     }
 
-    /**
-     * Returns what an app printed that used the person's phone. If it ends in order, its exit code is 0 and it prints no error; otherwise the
-     * virtual machine may complain, or crash while it is taken apart.
-     */
+    /** Returns what an app printed that used the person's phone; its exit code must be 0. It prints no error if it ends in order, otherwise JNA may. */
     private suspend fun runsApp(type: Class<*>, phone: Person, vararg more: String, endsInOrder: Boolean = true): String {
         phone.client.shutDown()
         val errors = File.createTempFile("farmtally-", ".txt")
         val app = program(type, phone, *more).redirectError(errors).start()
         val printed = app.inputReader().readText().trim()
         val (code, error) = app.waitFor() to errors.readText()
-        if (endsInOrder) assertEquals(0 to "", code to error)
+        assertEquals(0 to "", code to if (endsInOrder) error else "")
         errors.delete()
         phone.client = FieldClient.open(ClientConfig(phone.folder), phone.keys)
         return printed
